@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+static const uint8_t MAPPED_PREFIX[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}; // RFC 4291 section 2.5.5.2
+
+struct net_address net_address_from_sockaddr(const struct sockaddr *sa) {
+    struct net_address a = {0};
+    if (sa->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, sa, sizeof(in));
+        memcpy(a.ip, MAPPED_PREFIX, sizeof(MAPPED_PREFIX));
+        memcpy(a.ip + sizeof(MAPPED_PREFIX), &in.sin_addr, sizeof(in.sin_addr));
+        a.port = ntohs(in.sin_port);
+    } else if (sa->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+        memcpy(&in6, sa, sizeof(in6));
+        memcpy(a.ip, &in6.sin6_addr, sizeof(a.ip));
+        a.port = ntohs(in6.sin6_port);
+    }
+    return a;
+}
+
+static bool is_ipv4(const struct net_address *a) {
+    return memcmp(a->ip, MAPPED_PREFIX, sizeof(MAPPED_PREFIX)) == 0;
+}
+
+bool net_address_is_loopback(const struct net_address *a) {
+    static const uint8_t ONE[16] = {[15] = 1};
+    return is_ipv4(a) ? a->ip[12] == 127 : memcmp(a->ip, ONE, sizeof(ONE)) == 0;
+}
+
+struct hash128 net_address_limit_key(const struct net_address *a) {
+    enum { IPV6_NETWORK_LEN = 8 }; // a /64 is the least that one customer gets
+    return hash_keyed(a->ip, is_ipv4(a) ? sizeof(a->ip) : IPV6_NETWORK_LEN);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// A connection: socket, TLS, and buffers that exist only while they hold octets. It belongs to one loop and its thread.
+//
+// The session above gets callbacks and writes replies. Replies written in one turn leave in one write (one TLS record
+// where they fit). Octets that the session has not consumed are kept and shown again together with what arrives next.
+// While a session waits for something (a store operation, a password check) it pauses its connection: nothing is shown
+// to it then, so commands stay in order, and the peer is slowed by TCP.
+//
+// A connection can also run over memory (conn_new_memory), for unit tests and fuzzing of whole sessions.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/panic.h"
+#include "base/slice.h"
+#include "net/address.h"
+#include "net/loop.h"
+
+struct conn;
+struct tls_context;
+
+enum conn_end {
+    CONN_END_EOF,      // the peer closed
+    CONN_END_ERROR,    // reset, TLS failure
+    CONN_END_TIMEOUT,  // closed after on_timeout, or a handshake took too long
+    CONN_END_LOCAL,    // the session asked for it
+    CONN_END_OVERFLOW, // the peer does not read and the output limit is reached
+};
+
+// What the session provides. `session` is what on_open's creator returned (see listener.h) or conn_set_session() set.
+struct conn_ops {
+    // Octets are there. Returns how many were consumed (0..len). Called again at once while it consumes something,
+    // octets are left and the connection is not paused; but while more than CONN_OUT_HIGH waits to be sent input is
+    // held, until CONN_OUT_LOW. `len` never exceeds CONN_INPUT_MAX; a session must consume or close before its input is
+    // full (a line limit below that does it), or the connection ends with CONN_END_ERROR.
+    size_t (*on_read)(void *session, const char *data, size_t len);
+    // conn_out_len() has fallen below CONN_OUT_LOW after it had been above CONN_OUT_HIGH. May be NULL.
+    void (*on_drain)(void *session);
+    // STARTTLS: the handshake is done. May be NULL.
+    void (*on_tls)(void *session);
+    // Nothing was received for the time set by conn_set_timeout(), nor did the peer take output that it had held up.
+    // The session writes its farewell and closes, or sends a keep-alive and goes on (the time starts anew). Not while
+    // paused.
+    void (*on_timeout)(void *session);
+    // The relay is shutting down: say farewell and close when nothing is in progress. May be NULL: closed at once.
+    void (*on_shutdown)(void *session);
+    // Last call, exactly once: the session frees itself. The connection must not be used any more.
+    void (*on_close)(void *session, enum conn_end why);
+};
+
+enum {
+    CONN_INPUT_MAX = 128 * 1024, // octets shown to a session at once, and kept unconsumed
+    CONN_OUT_HIGH = 256 * 1024,  // a session that streams should stop producing above this
+    CONN_OUT_LOW = 64 * 1024,
+    CONN_OUT_MAX = 4 * 1024 * 1024, // conn_write() beyond this ends the connection (CONN_END_OVERFLOW)
+};
+
+// Whether this connection is over a limit. The session answers with its protocol's refusal and closes.
+enum conn_admission {
+    CONN_ADMITTED,
+    CONN_TOO_MANY,             // the service's total
+    CONN_TOO_MANY_FROM_ADDRESS // this client's share
+};
+
+// Output. Never blocks; kept until written. After conn_close() it is dropped silently.
+void conn_write(struct conn *c, const char *ptr, size_t len);
+void conn_write_slice(struct conn *c, struct slice s);
+void conn_write_cstr(struct conn *c, const char *s);
+void conn_printf(struct conn *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+// Octets not yet handed to the kernel.
+size_t conn_out_len(const struct conn *c);
+
+// Stop / resume showing input. Balanced: at most one pause at a time. Resuming shows kept octets in a later turn.
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+bool conn_is_paused(const struct conn *c);
+
+// STARTTLS: sends what was written, drops what the peer sent in clear after the command, then runs the handshake within
+// the service's handshake time. What is written until on_tls waits for the handshake.
+void conn_start_tls(struct conn *c, struct tls_context *tls);
+bool conn_is_tls(const struct conn *c);
+// The ALPN protocol selected, or an empty slice.
+struct slice conn_alpn(const struct conn *c);
+
+// Inactivity time in milliseconds until on_timeout; 0: none.
+void conn_set_timeout(struct conn *c, uint32_t ms);
+
+// Sends what was written, then closes; on_close comes in a later turn, never within this call. No on_read after this.
+void conn_close(struct conn *c);
+// The same without sending what was written.
+void conn_abort(struct conn *c);
+bool conn_is_closing(const struct conn *c);
+
+struct loop *conn_loop(const struct conn *c);
+struct net_address conn_peer(const struct conn *c);
+enum conn_admission conn_admission(const struct conn *c);
+void conn_set_session(struct conn *c, void *session);
+
+// Over memory, for tests and fuzzers. `tls` says what conn_is_tls() answers; conn_start_tls() succeeds at once.
+struct conn *conn_new_memory(struct loop *loop, const struct conn_ops *ops, void *session, bool tls);
+// Shows octets to the session as if they had arrived. The caller then runs loop_run_ready().
+void conn_memory_feed(struct conn *c, const char *ptr, size_t len);
+void conn_memory_feed_eof(struct conn *c);
+// Runs on_timeout.
+void conn_memory_timeout(struct conn *c);
+// Everything written so far and not yet taken; valid until the next call on c. When the connection has ended, on_close
+// has freed the session, but what it wrote is still here until conn_memory_free().
+struct slice conn_memory_output(struct conn *c);
+void conn_memory_take_output(struct conn *c);
+bool conn_memory_is_closed(const struct conn *c);
+// Closes if still open and frees. Only for connections from conn_new_memory(), after loop_run_ready().
+void conn_memory_free(struct conn *c);

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// The octets of a connection. Input is read into the loop's scratch memory and shown to the session right there; only
+// what the session leaves is copied. Output is collected and sent at the end of the turn.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/conn_internal.h"
+
+enum { FLUSH_MAX = 512 * 1024 }; // octets that one connection writes in a turn
+
+bool conn_may_show(const struct conn *c) {
+    return c->state == CONN_OPEN && !c->paused && !c->out_high;
+}
+
+// Shows octets until they are consumed, or the session wants no more for now; returns how many were consumed.
+static size_t show(struct conn *c, const char *ptr, size_t len) {
+    size_t done = 0;
+    c->showing = true;
+    while (done < len && conn_may_show(c)) {
+        size_t n = c->ops->on_read(c->session, ptr + done, len - done);
+        ASSERT(n <= len - done);
+        if (n == 0)
+            break;
+        done += n;
+    }
+    c->showing = false;
+    return done;
+}
+
+void conn_show_kept(struct conn *c) {
+    struct slice kept = buf_slice(&c->in);
+    size_t done = show(c, kept.ptr, kept.len);
+    if (c->state == CONN_OPEN)
+        buf_consume(&c->in, done);
+    else
+        buf_done(&c->in); // closing, or what came in clear before TLS (CVE-2011-0411)
+}
+
+static void show_new(struct conn *c, const char *ptr, size_t len) {
+    if (c->in.len > 0) {
+        ASSERT(buf_append(&c->in, ptr, len));
+        conn_show_kept(c);
+        return;
+    }
+    size_t done = show(c, ptr, len);
+    if (c->state == CONN_OPEN)
+        ASSERT(buf_append(&c->in, ptr + done, len - done));
+}
+
+// Fills the scratch memory, as far as there is room to keep it all.
+static enum io_result fill(struct conn *c, char *scratch, size_t max, size_t *ret_len) {
+    size_t len = 0;
+    enum io_result result = IO_OK;
+    while (len < max) {
+        size_t n = 0;
+        result = c->transport->read(c, scratch + len, max - len, &n);
+        if (result != IO_OK)
+            break;
+        len += n;
+        if (!c->transport->has_more(c))
+            break;
+    }
+    *ret_len = len;
+    return result;
+}
+
+// One turn's share of input.
+void conn_read(struct conn *c) {
+    size_t room = CONN_INPUT_MAX - c->in.len;
+    if (room == 0) { // the session can do nothing with all this: it should have closed
+        conn_end(c, CONN_END_ERROR, false);
+        return;
+    }
+    char *scratch = loop_net(c->loop)->scratch;
+    size_t len;
+    enum io_result result = fill(c, scratch, room < LOOP_SCRATCH_SIZE ? room : LOOP_SCRATCH_SIZE, &len);
+    if (len > 0) {
+        conn_touch(c);
+        show_new(c, scratch, len);
+    }
+    if (c->state != CONN_OPEN)
+        return;
+    if (result == IO_FAILED) {
+        conn_end(c, CONN_END_ERROR, false);
+    } else if (result == IO_EOF) {
+        c->eof = true;
+        conn_schedule(c);
+    } else if (result == IO_OK && c->transport->has_more(c)) { // not when the rest of a record is still to arrive
+        c->read_due = true;
+        conn_schedule(c);
+    }
+}
+
+enum io_result conn_flush(struct conn *c) {
+    size_t budget = FLUSH_MAX;
+    enum io_result result = IO_OK;
+    // In clear before a STARTTLS handshake goes only what was written before it.
+    size_t keep = c->state == CONN_HANDSHAKE ? c->out.len - c->clear_left : 0;
+    while (c->out.len > keep && budget > 0 && result == IO_OK) {
+        struct slice s = slice_sub(buf_slice(&c->out), 0, c->out.len - keep);
+        if (s.len > budget)
+            s.len = budget;
+        size_t n = 0;
+        result = c->transport->write(c, s.ptr, s.len, &n);
+        buf_consume(&c->out, n);
+        budget -= n;
+    }
+    c->blocked = c->out.len > keep;
+    if (c->state == CONN_HANDSHAKE)
+        c->clear_left = (uint32_t)(c->out.len - keep);
+    return result;
+}
+
+void conn_check_drained(struct conn *c) {
+    if (!c->out_high || c->out.len >= CONN_OUT_LOW)
+        return;
+    c->out_high = false;
+    c->show_due = true;
+    c->read_due = c->read_due || c->transport->has_more(c);
+    conn_schedule(c);
+    if (c->state == CONN_OPEN && c->ops->on_drain != NULL)
+        c->ops->on_drain(c->session);
+}
+
+static void written(struct conn *c, bool fits) {
+    if (!fits) {
+        conn_end(c, CONN_END_OVERFLOW, false);
+        return;
+    }
+    if (c->out.len > CONN_OUT_HIGH)
+        c->out_high = true;
+    if (!c->blocked)
+        conn_schedule(c);
+}
+
+static bool takes_output(const struct conn *c) {
+    return c->state <= CONN_OPEN;
+}
+
+void conn_write(struct conn *c, const char *ptr, size_t len) {
+    if (len > 0 && takes_output(c))
+        written(c, buf_append(&c->out, ptr, len));
+}
+
+void conn_write_slice(struct conn *c, struct slice s) {
+    conn_write(c, s.ptr, s.len);
+}
+
+void conn_write_cstr(struct conn *c, const char *s) {
+    conn_write(c, s, strlen(s));
+}
+
+void conn_printf(struct conn *c, const char *fmt, ...) {
+    if (!takes_output(c))
+        return;
+    va_list args;
+    va_start(args, fmt);
+    bool fits = buf_vprintf(&c->out, fmt, args);
+    va_end(args);
+    written(c, fits);
+}
+
+size_t conn_out_len(const struct conn *c) {
+    return c->out.len;
+}

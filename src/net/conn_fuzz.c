@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// The life of a connection under any order of events: what arrives, and what a session asks for in its callbacks. Each
+// octet that the session is shown says what it does, so the input writes both sides.
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "net/listener.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct session {
+    struct conn *c;
+    bool in_callback;
+    bool closed;
+    bool secure;
+    bool tls_expected;
+};
+
+static void enter(struct session *s) {
+    ASSERT(!s->closed && !s->in_callback);
+    s->in_callback = true;
+}
+
+static void leave(struct session *s) {
+    s->in_callback = false;
+}
+
+static void act(struct session *s, char what) {
+    static const char some[200 * 1000];
+    switch (what) {
+    case 'p':
+        if (!conn_is_paused(s->c))
+            conn_pause(s->c);
+        break;
+    case 'r':
+        if (conn_is_paused(s->c))
+            conn_resume(s->c);
+        break;
+    case 'c':
+        conn_close(s->c);
+        break;
+    case 'a':
+        conn_abort(s->c);
+        break;
+    case 't':
+        if (!s->secure && !conn_is_closing(s->c)) {
+            s->secure = s->tls_expected = true;
+            conn_start_tls(s->c, NULL);
+        }
+        break;
+    case 'w':
+        conn_printf(s->c, "%s %d\r\n", "some words", 1);
+        break;
+    case 'b':
+        conn_write(s->c, some, sizeof(some));
+        break;
+    case 'm':
+        conn_set_timeout(s->c, 1000);
+        break;
+    default:
+        break;
+    }
+}
+
+static size_t on_read(void *session, const char *data, size_t len) {
+    struct session *s = session;
+    enter(s);
+    ASSERT(len > 0 && len <= CONN_INPUT_MAX);
+    ASSERT(!conn_is_paused(s->c) && !conn_is_closing(s->c) && !s->tls_expected);
+    size_t n = 1;
+    if (data[0] == 'k') // keeps the octets until there are some more
+        n = len < 10 ? 0 : 10;
+    else if (data[0] == 'e')
+        n = len;
+    act(s, data[0]);
+    leave(s);
+    return n;
+}
+
+static void on_drain(void *session) {
+    enter(session);
+    ASSERT(conn_out_len(((struct session *)session)->c) < CONN_OUT_LOW);
+    act(session, 'r');
+    act(session, 'w');
+    leave(session);
+}
+
+static void on_tls(void *session) {
+    struct session *s = session;
+    enter(s);
+    ASSERT(s->tls_expected && conn_is_tls(s->c));
+    s->tls_expected = false;
+    leave(s);
+}
+
+static void on_timeout(void *session) {
+    enter(session);
+    act(session, 'w');
+    act(session, 'c');
+    leave(session);
+}
+
+static void on_shutdown(void *session) {
+    enter(session);
+    act(session, 'w');
+    leave(session);
+}
+
+static void on_close(void *session, enum conn_end why) {
+    struct session *s = session;
+    enter(s);
+    ASSERT(conn_is_closing(s->c));
+    s->closed = true;
+    leave(s);
+}
+
+static const struct conn_ops OPS = {on_read, on_drain, on_tls, on_timeout, on_shutdown, on_close};
+
+// One step of the world outside; returns how many octets of the input it took.
+static size_t step(struct session *s, struct loop *loop, const uint8_t *data, size_t size) {
+    size_t n = data[0] & 0x3fu;
+    switch (data[0] >> 6) {
+    case 0: // octets arrive
+        n = n < size - 1 ? n : size - 1;
+        conn_memory_feed(s->c, (const char *)data + 1, n);
+        return 1 + n;
+    case 1:
+        loop_run_ready(loop);
+        return 1;
+    case 2: // the session acts on its own, as after a store operation
+        if (!s->closed)
+            act(s, (char)('a' + n % 26));
+        return 1;
+    default:
+        break;
+    }
+    if (n == 0)
+        conn_memory_feed_eof(s->c);
+    else if (n == 1)
+        conn_memory_timeout(s->c);
+    else if (n == 2)
+        conn_shutdown_all(loop);
+    else if (n == 3)
+        (void)conn_memory_output(s->c);
+    else
+        conn_memory_take_output(s->c);
+    return 1;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct loop *loop;
+    if (loop == NULL)
+        loop = loop_new();
+    struct session s = {0};
+    s.c = conn_new_memory(loop, &OPS, &s, false);
+    while (size > 0) {
+        size_t n = step(&s, loop, data, size);
+        data += n;
+        size -= n;
+    }
+    loop_run_ready(loop);
+    ASSERT(s.closed == conn_memory_is_closed(s.c));
+    conn_memory_free(s.c);
+    ASSERT(s.closed);
+    return 0;
+}

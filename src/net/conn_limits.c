@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Counts of open connections: one for all, one for each client address. The counts of addresses are pinned in their
+// table while they are above zero and leave it after that.
+#include <stdatomic.h>
+
+#include "base/mem.h"
+#include "base/table.h"
+#include "net/conn_internal.h"
+
+enum {
+    SLACK_MIN = 16,             // at least so many over a limit are let in to be told
+    ADDRESSES_MAX = 256 * 1024, // the table grows with use only
+};
+
+struct conn_limits {
+    atomic_uint max_total;
+    atomic_uint max_per_address;
+    atomic_uint total;
+    struct table *by_address; // of uint32_t
+};
+
+struct conn_limits *conn_limits_new(uint32_t max_total, uint32_t max_per_address) {
+    struct conn_limits *l = MEM_NEW(struct conn_limits);
+    l->by_address = table_new(sizeof(uint32_t), ADDRESSES_MAX);
+    conn_limits_set(l, max_total, max_per_address);
+    return l;
+}
+
+void conn_limits_set(struct conn_limits *l, uint32_t max_total, uint32_t max_per_address) {
+    atomic_store(&l->max_total, max_total);
+    atomic_store(&l->max_per_address, max_per_address);
+}
+
+void conn_limits_free(struct conn_limits *l) {
+    if (l == NULL)
+        return;
+    ASSERT(atomic_load(&l->total) == 0);
+    table_free(l->by_address);
+    free(l);
+}
+
+static bool is_far_over(uint32_t n, uint32_t max) {
+    uint32_t slack = max / 10 > SLACK_MIN ? max / 10 : SLACK_MIN;
+    return n > max && n - max > slack;
+}
+
+// Counts the address in; 0 when it is far over its share, or there is no room to count it.
+static uint32_t enter_address(struct conn_limits *l, struct hash128 key, uint32_t max) {
+    uint32_t *count = table_lock(l->by_address, key, true, NULL);
+    if (count == NULL)
+        return 0;
+    uint32_t n = *count + 1;
+    bool refused = is_far_over(n, max);
+    if (!refused) {
+        *count = n;
+        table_pin(l->by_address, key, true);
+    } else if (*count == 0) {
+        table_remove(l->by_address, key);
+    }
+    table_unlock(l->by_address, key);
+    return refused ? 0 : n;
+}
+
+bool conn_limits_enter(struct conn_limits *l, const struct net_address *peer, enum conn_admission *ret) {
+    uint32_t max_total = atomic_load(&l->max_total);
+    uint32_t total = atomic_fetch_add(&l->total, 1) + 1;
+    uint32_t max_here = atomic_load(&l->max_per_address);
+    uint32_t here = is_far_over(total, max_total) ? 0 : enter_address(l, net_address_limit_key(peer), max_here);
+    if (here == 0) {
+        atomic_fetch_sub(&l->total, 1);
+        return false;
+    }
+    *ret = total > max_total ? CONN_TOO_MANY : here > max_here ? CONN_TOO_MANY_FROM_ADDRESS : CONN_ADMITTED;
+    return true;
+}
+
+void conn_limits_leave(struct conn_limits *l, const struct net_address *peer) {
+    struct hash128 key = net_address_limit_key(peer);
+    uint32_t *count = table_lock(l->by_address, key, false, NULL);
+    ASSERT(count != NULL && *count > 0);
+    if (--*count == 0)
+        table_remove(l->by_address, key);
+    table_unlock(l->by_address, key);
+    atomic_fetch_sub(&l->total, 1);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// Octets over TLS. OpenSSL works on the socket itself; nothing here waits.
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include "net/conn_internal.h"
+#include "net/tls.h"
+
+enum { TLS_RECORD_MAX = 16 * 1024 }; // RFC 8446 section 5.1
+
+// What a read or handshake that did not succeed means for us.
+static enum io_result after(struct conn *c, int ret) {
+    switch (SSL_get_error(c->ssl, ret)) {
+    case SSL_ERROR_WANT_READ:
+        return IO_BLOCKED;
+    case SSL_ERROR_WANT_WRITE:
+        c->tls_blocked = true; // a key update or a flight of the handshake does not fit the socket
+        return IO_BLOCKED;
+    case SSL_ERROR_ZERO_RETURN:
+        return IO_EOF;
+    default:
+        c->tls_broken = true;
+        ERR_clear_error();
+        return IO_FAILED;
+    }
+}
+
+static enum io_result tls_read(struct conn *c, char *ptr, size_t max, size_t *ret_len) {
+    ERR_clear_error();
+    int ret = SSL_read_ex(c->ssl, ptr, max, ret_len);
+    return ret == 1 ? IO_OK : after(c, ret);
+}
+
+// A record at a time. A blocked write is repeated with at least as many octets, as OpenSSL demands: `out` only grows.
+static enum io_result tls_write(struct conn *c, const char *ptr, size_t len, size_t *ret_len) {
+    ERR_clear_error();
+    int ret = SSL_write_ex(c->ssl, ptr, len < TLS_RECORD_MAX ? len : TLS_RECORD_MAX, ret_len);
+    if (ret == 1)
+        return IO_OK;
+    if (SSL_get_error(c->ssl, ret) == SSL_ERROR_WANT_WRITE)
+        return IO_BLOCKED;
+    // There is no renegotiation, so writing never has to read first: all else is the end.
+    c->tls_broken = true;
+    ERR_clear_error();
+    return IO_FAILED;
+}
+
+static bool tls_has_more(const struct conn *c) {
+    return SSL_has_pending(c->ssl) == 1;
+}
+
+static enum io_result tls_handshake(struct conn *c) {
+    ERR_clear_error();
+    int ret = SSL_do_handshake(c->ssl);
+    return ret == 1 ? IO_OK : after(c, ret);
+}
+
+static void tls_finish(struct conn *c) {
+    if (!c->tls_broken && c->secure) {
+        ERR_clear_error();
+        (void)SSL_shutdown(c->ssl); // close_notify; whether the peer answers does not matter (RFC 8446 section 6.1)
+        ERR_clear_error();
+    }
+    (void)shutdown(c->fd, SHUT_WR);
+}
+
+void conn_tls_begin(struct conn *c) {
+    c->ssl = tls_context_accept(c->tls);
+    ASSERT(SSL_set_fd(c->ssl, c->fd) == 1);
+    c->transport = &conn_transport_tls;
+}
+
+void conn_tls_end(struct conn *c) {
+    SSL_free(c->ssl);
+    c->ssl = NULL;
+}
+
+struct slice conn_alpn(const struct conn *c) {
+    const unsigned char *name = NULL;
+    unsigned int len = 0;
+    if (c->ssl != NULL)
+        SSL_get0_alpn_selected(c->ssl, &name, &len);
+    return len > 0 ? slice_make((const char *)name, len) : SLICE_EMPTY;
+}
+
+const struct transport conn_transport_tls = {
+    .read = tls_read,
+    .write = tls_write,
+    .has_more = tls_has_more,
+    .handshake = tls_handshake,
+    .finish = tls_finish,
+};

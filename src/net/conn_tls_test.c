@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+// TLS: certificates, versions, ALPN, STARTTLS, handshakes that do not end, replacing the certificate.
+#include <openssl/pem.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/conn_fixture.h"
+#include "net/tls_fixture.h"
+
+static const struct service PLAIN = {.tls_mode = LISTENER_PLAIN, .handshake_timeout_ms = 5000};
+static const struct service IMPLICIT = {.tls_mode = LISTENER_IMPLICIT, .handshake_timeout_ms = 5000};
+static const struct service HASTY_PLAIN = {.tls_mode = LISTENER_PLAIN, .handshake_timeout_ms = 80};
+static const struct service HASTY_IMPLICIT = {.tls_mode = LISTENER_IMPLICIT, .handshake_timeout_ms = 80};
+
+static const char *error_of(struct slice cert, struct slice key) {
+    struct tls_settings s = {.cert_pem = cert, .key_pem = key};
+    const char *error = NULL;
+    struct tls_context *ctx = tls_context_new(&s, &error);
+    tls_context_free(ctx);
+    return ctx == NULL ? error : "";
+}
+
+static void expect_error(struct slice cert, struct slice key, const char *part) {
+    const char *got = error_of(cert, key);
+    if (part[0] == '\0' ? got[0] != '\0' : strstr(got, part) == NULL)
+        fail_msg("got \"%s\" want \"%s\"", got, part);
+}
+
+static void test_bad_certificates(void **state) {
+    struct slice cert, key, other_cert, other_key;
+    tls_fixture_make("old.example", -7200, -3600, &cert, &key);
+    expect_error(cert, key, ""); // expired: a relay must start all the same
+    tls_fixture_make("a.example", -60, 3600, &cert, &key);
+    char *a_cert = slice_dup(cert), *a_key = slice_dup(key);
+    tls_fixture_make("b.example", -60, 3600, &other_cert, &other_key);
+    cert = slice_from_cstr(a_cert);
+    key = slice_from_cstr(a_key);
+    expect_error(cert, key, "");
+    expect_error(cert, other_key, "does not match");
+    expect_error(SLICE("nonsense"), key, "no readable PEM certificate");
+    expect_error(SLICE_EMPTY, key, "no readable PEM certificate");
+    expect_error(key, key, "no readable PEM certificate");
+    expect_error(slice_sub(cert, 0, cert.len / 2), key, "no readable PEM certificate");
+    expect_error(cert, SLICE("nonsense"), "no readable PEM private key");
+    expect_error(cert, cert, "no readable PEM private key");
+    char chain[8192];
+    int n = snprintf(chain, sizeof(chain), "%s%.*s", a_cert, SLICE_FMT(other_cert));
+    expect_error(slice_make(chain, (size_t)n), key, "");
+    expect_error(slice_make(chain, (size_t)n - 40), key, "damaged");
+    free(a_cert);
+    free(a_key);
+}
+
+// A handshake with an empty wire; returns how it ended.
+static enum client_result shake(struct tls_settings *settings, const char *alpn, int max_version,
+                                const char *want_alpn) {
+    struct server s;
+    struct client c;
+    server_start(&s, &IMPLICIT, settings);
+    client_connect(&c, &s, 0);
+    enum client_result result = client_handshake(&c, alpn, max_version);
+    if (result == CLIENT_OK) {
+        client_send_text(&c, "x\n");
+        client_expect(&c, "x\n");
+        assert_true(conn_is_tls(s.script.c));
+        struct slice got = conn_alpn(s.script.c);
+        if (!slice_eq(got, slice_from_cstr(want_alpn)))
+            fail_msg("ALPN: got \"%.*s\" want \"%s\"", SLICE_FMT(got), want_alpn);
+    }
+    client_close(&c);
+    assert_true(server_until_empty(&s, 3000));
+    server_stop(&s);
+    return result;
+}
+
+static void test_versions(void **state) {
+    assert_int_equal(shake(NULL, NULL, TLS1_3_VERSION, ""), CLIENT_OK);
+    assert_int_equal(shake(NULL, NULL, TLS1_2_VERSION, ""), CLIENT_RESET);
+    struct tls_settings old = {.allow_tls12 = true};
+    assert_int_equal(shake(&old, NULL, TLS1_3_VERSION, ""), CLIENT_OK);
+    assert_int_equal(shake(&old, NULL, TLS1_2_VERSION, ""), CLIENT_OK);
+    assert_int_equal(shake(&old, NULL, TLS1_1_VERSION, ""), CLIENT_RESET);
+    struct tls_settings tickets = {.allow_tls12 = true, .tickets = true};
+    assert_int_equal(shake(&tickets, NULL, TLS1_3_VERSION, ""), CLIENT_OK);
+    assert_int_equal(shake(&tickets, NULL, TLS1_2_VERSION, ""), CLIENT_OK);
+}
+
+static void test_alpn(void **state) {
+    static const char *const OURS[] = {"imap", "http/1.1", NULL};
+    struct tls_settings s = {.alpn = OURS};
+    assert_int_equal(shake(&s, "\4imap", 0, "imap"), CLIENT_OK);
+    assert_int_equal(shake(&s, "\2h2\10http/1.1\4imap", 0, "imap"), CLIENT_OK); // in the order of our preference
+    assert_int_equal(shake(&s, NULL, 0, ""), CLIENT_OK);
+    assert_int_equal(shake(&s, "\4smtp", 0, ""), CLIENT_RESET);
+    assert_int_equal(shake(NULL, "\4smtp", 0, ""), CLIENT_OK); // a service that names none does not care
+}
+
+static void until_cut_off(struct server *s, struct client *c) {
+    uint64_t start = clock_mono_ms();
+    size_t len;
+    assert_int_not_equal(client_read_to_end(c, &len), CLIENT_STUCK);
+    assert_in_range(clock_mono_ms() - start, 0, 4000);
+    assert_int_equal(conn_count(), 0);
+    client_close(c);
+    server_stop(s);
+}
+
+static void test_handshake_that_never_ends(void **state) {
+    static const char *const SENT[] = {"", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"};
+    for (size_t i = 0; i < ARRAY_LEN(SENT); i++) {
+        struct server s;
+        struct client c;
+        server_start(&s, &HASTY_IMPLICIT, NULL);
+        client_connect(&c, &s, 0);
+        assert_int_equal(client_send_text(&c, SENT[i]), CLIENT_OK);
+        until_cut_off(&s, &c);
+        assert_int_equal(s.opened, 0);
+    }
+}
+
+static void test_handshake_reset_or_nonsense(void **state) {
+    for (int i = 0; i < 3; i++) {
+        struct server s;
+        struct client c;
+        server_start(&s, &IMPLICIT, NULL);
+        client_connect(&c, &s, 0);
+        if (i > 0)
+            assert_int_equal(client_send_text(&c, i == 1 ? "GET / HTTP/1.0\r\n\r\n" : "\x16\x03\x01\x02"), CLIENT_OK);
+        client_reset(&c);
+        assert_true(server_until_empty(&s, 3000));
+        assert_int_equal(s.opened, 0);
+        server_stop(&s);
+    }
+}
+
+static void test_starttls(void **state) {
+    struct server s;
+    struct client c;
+    server_start(&s, &PLAIN, NULL);
+    client_connect(&c, &s, 0);
+    client_send_text(&c, "hello\ntls\ninjected\nhalf");
+    client_expect(&c, "hello\ntls\n");
+    conn_write_cstr(s.script.c, "held until it is secret\n");
+    assert_false(conn_is_tls(s.script.c));
+    assert_int_equal(client_handshake(&c, NULL, 0), CLIENT_OK);
+    client_expect(&c, "held until it is secret\n");
+    assert_true(conn_is_tls(s.script.c));
+    assert_int_equal(s.script.tls_done, 1);
+    client_send_text(&c, "after\n");
+    client_expect(&c, "after\n");
+    assert_int_equal(s.script.lines, 3);
+    client_close(&c);
+    server_stop(&s);
+}
+
+static void test_starttls_injected_in_a_later_packet(void **state) {
+    struct server s;
+    struct client c;
+    server_start(&s, &PLAIN, NULL);
+    client_connect(&c, &s, 0);
+    client_send_text(&c, "tls\n");
+    server_until_lines(&s, 1);
+    client_send_text(&c, "injected\n");
+    assert_true(server_until_closed(&s, 3000));
+    assert_int_equal(s.script.why, CONN_END_ERROR);
+    assert_int_equal(s.script.lines, 1);
+    client_close(&c);
+    server_stop(&s);
+}
+
+static void test_starttls_never_ends(void **state) {
+    struct server s;
+    struct client c;
+    server_start(&s, &HASTY_PLAIN, NULL);
+    client_connect(&c, &s, 0);
+    client_send_text(&c, "tls\n");
+    client_expect(&c, "tls\n");
+    until_cut_off(&s, &c);
+    assert_int_equal(s.script.why, CONN_END_TIMEOUT);
+    assert_int_equal(s.script.timeouts, 0);
+}
+
+// A large reply is still on its way when TLS is to begin.
+static void test_starttls_behind_much_output(void **state) {
+    struct server s;
+    struct client c;
+    server_start(&s, &PLAIN, NULL);
+    client_connect(&c, &s, 8192);
+    client_send_text(&c, "big\n");
+    server_until_lines(&s, 1);
+    conn_start_tls(s.script.c, s.tls);
+    conn_write_cstr(s.script.c, "secret\n");
+    char *got = mem_alloc(4 + SCRIPT_BIG);
+    assert_int_equal(client_read(&c, got, 4 + SCRIPT_BIG), CLIENT_OK);
+    free(got);
+    assert_int_equal(client_handshake(&c, NULL, 0), CLIENT_OK);
+    client_expect(&c, "secret\n");
+    client_close(&c);
+    server_stop(&s);
+}
+
+static void test_close_during_handshake(void **state) {
+    struct server s;
+    struct client c;
+    server_start(&s, &PLAIN, NULL);
+    client_connect(&c, &s, 0);
+    client_send_text(&c, "tls\n");
+    client_expect(&c, "tls\n");
+    conn_write_cstr(s.script.c, "never in clear");
+    conn_close(s.script.c);
+    size_t len;
+    assert_int_equal(client_read_to_end(&c, &len), CLIENT_EOF);
+    assert_int_equal(len, 0);
+    assert_int_equal(s.script.closes, 1);
+    client_close(&c);
+    server_stop(&s);
+
+    server_start(&s, &IMPLICIT, NULL);
+    client_connect(&c, &s, 0);
+    server_step(&s, true);
+    assert_int_equal(conn_count(), 1);
+    conn_shutdown_all(s.loop);
+    assert_true(server_until_empty(&s, 3000));
+    client_close(&c);
+    server_stop(&s);
+}
+
+// A record that arrives in pieces must not keep the loop awake: server_step() returns only when nothing is ready.
+static void test_record_in_pieces(void **state) {
+    struct server s;
+    struct client c;
+    server_start(&s, &IMPLICIT, NULL);
+    client_connect(&c, &s, 0);
+    assert_int_equal(client_handshake(&c, NULL, 0), CLIENT_OK);
+    BIO *wire = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(c.ssl, wire);
+    assert_int_equal(SSL_write(c.ssl, "in pieces\n", 10), 10);
+    char *record;
+    long len = BIO_get_mem_data(wire, &record);
+    for (long i = 0; i < len; i++) {
+        assert_int_equal(s.script.lines, 0);
+        assert_int_equal(send(c.fd, record + i, 1, 0), 1);
+        server_step(&s, true);
+    }
+    server_until_lines(&s, 1);
+    client_expect(&c, "in pieces\n");
+    client_close(&c);
+    server_stop(&s);
+}
+
+static void test_key_update(void **state) {
+    struct server s;
+    struct client c;
+    server_start(&s, &IMPLICIT, NULL);
+    client_connect(&c, &s, 0);
+    assert_int_equal(client_handshake(&c, NULL, 0), CLIENT_OK);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(SSL_key_update(c.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        client_send_text(&c, "renewed\n");
+        client_expect(&c, "renewed\n");
+    }
+    client_close(&c);
+    server_stop(&s);
+}
+
+static void expect_name(struct client *c, const char *want) {
+    X509 *cert = SSL_get1_peer_certificate(c->ssl);
+    assert_non_null(cert);
+    char got[64] = "";
+    X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, got, sizeof(got));
+    X509_free(cert);
+    assert_string_equal(got, want);
+}
+
+// Each costs us more than the peer, and OpenSSL would take them within one read for as long as they come, with the loop
+// standing still.
+static void test_key_update_flood(void **state) {
+    enum { UPDATES = 1000 };
+    struct server s;
+    struct client c;
+    server_start(&s, &IMPLICIT, NULL);
+    client_connect(&c, &s, 0);
+    assert_int_equal(client_handshake(&c, NULL, 0), CLIENT_OK);
+    for (int i = 0; i < UPDATES; i++) {
+        assert_int_equal(SSL_key_update(c.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(c.ssl), 1);
+    }
+    size_t len;
+    (void)client_try_write(&c, "still there?\n", 13, &len);
+    assert_true(server_until_closed(&s, 3000));
+    client_close(&c);
+    server_stop(&s);
+}
+
+static void test_replaced_certificate(void **state) {
+    struct server s;
+    struct client before, after;
+    server_start(&s, &IMPLICIT, NULL);
+    client_connect(&before, &s, 0);
+    assert_int_equal(client_handshake(&before, NULL, 0), CLIENT_OK);
+    expect_name(&before, "localhost");
+    client_send_text(&before, "one\n");
+    client_expect(&before, "one\n");
+    struct script first = s.script;
+
+    struct tls_settings next = {0};
+    const char *error = NULL;
+    assert_false(tls_context_replace(s.tls, &next, &error));
+    assert_non_null(error);
+    tls_fixture_make("renewed", -60, 3600, &next.cert_pem, &next.key_pem);
+    assert_true(tls_context_replace(s.tls, &next, &error));
+    client_send_text(&before, "two\n");
+    client_expect(&before, "two\n");
+    conn_close(first.c);
+    server_until_closed(&s, 1000);
+    client_close(&before);
+    assert_true(server_until_empty(&s, 3000));
+
+    client_connect(&after, &s, 0);
+    assert_int_equal(client_handshake(&after, NULL, 0), CLIENT_OK);
+    expect_name(&after, "renewed");
+    client_close(&after);
+    server_stop(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_certificates),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_alpn),
+        cmocka_unit_test(test_handshake_that_never_ends),
+        cmocka_unit_test(test_handshake_reset_or_nonsense),
+        cmocka_unit_test(test_starttls),
+        cmocka_unit_test(test_starttls_injected_in_a_later_packet),
+        cmocka_unit_test(test_starttls_never_ends),
+        cmocka_unit_test(test_starttls_behind_much_output),
+        cmocka_unit_test(test_close_during_handshake),
+        cmocka_unit_test(test_record_in_pieces),
+        cmocka_unit_test(test_key_update),
+        cmocka_unit_test(test_key_update_flood),
+        cmocka_unit_test(test_replaced_certificate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Listening sockets. The sockets themselves belong to the parent process and are inherited; a listener accepts on one
+// loop and spreads connections over all loops in turn. An error of accept() (EMFILE, ENFILE, ECONNABORTED, ...) never
+// ends it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/conn.h"
+
+struct listener;
+struct conn_limits;
+struct tls_context;
+
+// A total and a share for each client address, enforced over all listeners that use it. Thread-safe. A few connections
+// over a limit are accepted so that they can be told (conn_admission()); far over it they are closed at once.
+struct conn_limits *conn_limits_new(uint32_t max_total, uint32_t max_per_address);
+void conn_limits_set(struct conn_limits *l, uint32_t max_total, uint32_t max_per_address);
+// After the last connection that it counts.
+void conn_limits_free(struct conn_limits *l);
+
+enum listener_tls {
+    LISTENER_PLAIN,    // clear text, perhaps STARTTLS later
+    LISTENER_IMPLICIT, // TLS from the first octet
+};
+
+struct service {
+    const char *name; // for logs and metrics: "imaps"
+    enum listener_tls tls_mode;
+    struct tls_context *tls;    // NULL only when no TLS is ever spoken; implicit or for STARTTLS by the session
+    struct conn_limits *limits; // may be NULL: none
+    uint32_t handshake_timeout_ms;
+    const struct conn_ops *ops;
+    // A connection is ready for its protocol (after an implicit handshake). Runs on the connection's loop; may write
+    // the greeting. Returns the session that the ops get; NULL: no session, closed after what was written is sent.
+    void *(*on_open)(void *arg, struct conn *c);
+    void *arg;
+};
+
+// Takes an inherited listening socket; does not close it. `accept_loop` accepts, `loops` carry the connections. `svc`
+// is copied. Call before the loops run, or on accept_loop.
+struct listener *listener_new(int fd, struct loop *accept_loop, struct loop *const *loops, size_t n_loops,
+                              const struct service *svc);
+// On accept_loop: accept no more. Connections wait in the backlog for the next process.
+void listener_stop(struct listener *l);
+void listener_free(struct listener *l);
+
+// Asks every connection of this loop to shut down (on_shutdown), and no longer waits long for peers to close their
+// side. On the loop's thread.
+void conn_shutdown_all(struct loop *loop);
+// Connections open on all loops; any thread.
+size_t conn_count(void);

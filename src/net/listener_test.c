@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+// Addresses, limits, and a listener that runs out of descriptors and comes back.
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/conn_fixture.h"
+#include "net/conn_internal.h"
+
+static struct net_address address(const char *text) {
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(25)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(25)};
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+        return net_address_from_sockaddr((struct sockaddr *)&in);
+    assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+    return net_address_from_sockaddr((struct sockaddr *)&in6);
+}
+
+static void test_address(void **state) {
+    static const struct {
+        const char *text, *same_limit, *other_limit;
+        bool loopback;
+    } cases[] = {
+        {"127.0.0.1", "127.0.0.1", "127.0.0.2", true},
+        {"127.9.9.9", "::ffff:127.9.9.9", "::1", true},
+        {"::1", "::2", "1::1", true},
+        {"192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2", false},
+        {"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", "2001:db8:0:1::1", false},
+        {"::2", "::1", "127.0.0.1", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct net_address a = address(cases[i].text), same = address(cases[i].same_limit),
+                           other = address(cases[i].other_limit);
+        assert_int_equal(a.port, 25);
+        assert_int_equal(net_address_is_loopback(&a), cases[i].loopback);
+        struct hash128 k = net_address_limit_key(&a), ks = net_address_limit_key(&same),
+                       ko = net_address_limit_key(&other);
+        assert_memory_equal(&k, &ks, sizeof(k));
+        assert_memory_not_equal(&k, &ko, sizeof(k));
+    }
+}
+
+// Enters until refused; returns how many of each kind came in.
+static void enter_all(struct conn_limits *l, struct net_address a, int got[3]) {
+    enum conn_admission admission;
+    memset(got, 0, 3 * sizeof(int));
+    while (conn_limits_enter(l, &a, &admission))
+        got[admission]++;
+}
+
+static void test_limits(void **state) {
+    static const struct {
+        uint32_t total, each;
+        int admitted, too_many, too_many_here;
+    } cases[] = {
+        {1000, 10, 10, 0, 16}, {10, 1000, 10, 16, 0}, {1000, 500, 500, 0, 50}, {500, 1000, 500, 50, 0},
+        {5, 5, 5, 16, 0},      {0, 5, 0, 16, 0},      {20, 18, 18, 14, 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct conn_limits *l = conn_limits_new(cases[i].total, cases[i].each);
+        struct net_address a = address("127.0.0.1");
+        int got[3];
+        for (int round = 0; round < 2; round++) {
+            enter_all(l, a, got);
+            assert_int_equal(got[CONN_ADMITTED], cases[i].admitted);
+            assert_int_equal(got[CONN_TOO_MANY], cases[i].too_many);
+            assert_int_equal(got[CONN_TOO_MANY_FROM_ADDRESS], cases[i].too_many_here);
+            for (int n = got[0] + got[1] + got[2]; n > 0; n--)
+                conn_limits_leave(l, &a);
+        }
+        conn_limits_free(l);
+    }
+}
+
+static void test_one_address_leaves_room_for_another(void **state) {
+    struct conn_limits *l = conn_limits_new(1000, 10);
+    struct net_address a = address("192.0.2.1"), b = address("192.0.2.2");
+    int got_a[3], got_b[3];
+    enter_all(l, a, got_a);
+    enter_all(l, b, got_b);
+    assert_int_equal(got_b[CONN_ADMITTED], 10);
+    conn_limits_set(l, 1000, 100);
+    int more[3];
+    enter_all(l, b, more);
+    assert_int_equal(more[CONN_ADMITTED], 100 - 26);
+    for (int n = got_a[0] + got_a[2]; n > 0; n--)
+        conn_limits_leave(l, &a);
+    for (int n = got_b[0] + got_b[2] + more[0] + more[2]; n > 0; n--)
+        conn_limits_leave(l, &b);
+    conn_limits_free(l);
+}
+
+static void test_refusals(void **state) {
+    struct conn_limits *limits = conn_limits_new(100, 1);
+    struct service svc = {.tls_mode = LISTENER_PLAIN, .limits = limits};
+    struct server s;
+    server_start(&s, &svc, NULL);
+    struct client clients[18];
+    for (int i = 0; i < 18; i++) {
+        client_connect(&clients[i], &s, 0);
+        if (i < 17)
+            assert_int_equal(conn_admission(s.script.c), i == 0 ? CONN_ADMITTED : CONN_TOO_MANY_FROM_ADDRESS);
+    }
+    assert_int_equal(s.opened, 17);
+    size_t len;
+    assert_int_not_equal(client_read_to_end(&clients[17], &len), CLIENT_STUCK); // closed at once
+    for (int i = 0; i < 18; i++)
+        client_close(&clients[i]);
+    assert_true(server_until_empty(&s, 1000));
+    client_connect(&clients[0], &s, 0);
+    assert_int_equal(conn_admission(s.script.c), CONN_ADMITTED);
+    client_close(&clients[0]);
+    server_stop(&s);
+    conn_limits_free(limits);
+}
+
+static void test_out_of_descriptors(void **state) {
+    struct server s;
+    server_start(&s, &(struct service){.tls_mode = LISTENER_PLAIN}, NULL);
+    struct client c;
+    client_connect(&c, &s, 0);
+    client_send_text(&c, "a\n");
+    client_expect(&c, "a\n");
+    struct client waiting = {.server = &s, .fd = socket(AF_INET, SOCK_STREAM, 0)};
+    struct rlimit before, now;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int free_fd = dup(0);
+    (void)close(free_fd);
+    now = before;
+    now.rlim_cur = (rlim_t)free_fd;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+    struct sockaddr_in to;
+    socklen_t len = sizeof(to);
+    assert_int_equal(getsockname(s.fd, (struct sockaddr *)&to, &len), 0);
+    assert_int_equal(connect(waiting.fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    for (int i = 0; i < 10; i++)
+        server_step(&s, true);
+    assert_int_equal(s.opened, 1);
+    client_send_text(&c, "b\n"); // those who are in are served
+    client_expect(&c, "b\n");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    uint64_t end = clock_mono_ms() + 2000;
+    while (s.opened == 1 && clock_mono_ms() < end)
+        server_step(&s, true);
+    assert_int_equal(s.opened, 2);
+    client_close(&c);
+    client_close(&waiting);
+    server_until_empty(&s, 1000);
+    s.opened = 0; // the script was shared
+    s.script.closes = 0;
+    server_stop(&s);
+}
+
+// Several loops with a thread each, an accepting one, and clients that come and go from another thread.
+enum { LOOPS = 3, VISITS = 300 };
+
+static atomic_int opened, closed;
+
+static size_t answer(void *session, const char *data, size_t len) {
+    conn_write(session, data, len);
+    conn_close(session);
+    return len;
+}
+static void give_up(void *session) {
+    conn_close(session);
+}
+static void count_closed(void *session, enum conn_end why) {
+    atomic_fetch_add(&closed, 1);
+}
+static void *count_opened(void *arg, struct conn *c) {
+    atomic_fetch_add(&opened, 1);
+    conn_set_timeout(c, 5000);
+    return c;
+}
+
+static const struct conn_ops ANSWER_OPS = {.on_read = answer, .on_timeout = give_up, .on_close = count_closed};
+
+static void *run_loop(void *arg) {
+    loop_run(arg);
+    return NULL;
+}
+
+static void visit(const struct sockaddr_in *to) {
+    char got;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)to, sizeof(*to)), 0);
+    assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(recv(fd, &got, 1, 0), 1);
+    assert_int_equal(recv(fd, &got, 1, 0), 0);
+    (void)close(fd);
+}
+
+static void test_many_loops(void **state) {
+    struct loop *loops[LOOPS];
+    pthread_t threads[LOOPS];
+    for (int i = 0; i < LOOPS; i++)
+        loops[i] = loop_new();
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    struct conn_limits *limits = conn_limits_new(1000, 1000);
+    struct service svc = {.limits = limits, .ops = &ANSWER_OPS, .on_open = count_opened};
+    struct listener *l = listener_new(fd, loops[0], loops, LOOPS, &svc);
+    for (int i = 0; i < LOOPS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_loop, loops[i]), 0);
+    for (int i = 0; i < VISITS; i++)
+        visit(&at);
+    for (int i = 0; i < LOOPS; i++)
+        loop_stop(loops[i]);
+    for (int i = 0; i < LOOPS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    listener_stop(l);
+    listener_free(l);
+    for (int i = 0; i < LOOPS; i++)
+        loop_free(loops[i]);
+    assert_int_equal(atomic_load(&opened), VISITS);
+    assert_int_equal(atomic_load(&closed), VISITS);
+    assert_int_equal(conn_count(), 0);
+    conn_limits_free(limits);
+    (void)close(fd);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_one_address_leaves_room_for_another),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_out_of_descriptors),
+        cmocka_unit_test(test_many_loops),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
