@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The configuration: the keys of an existing chatmail.ini, typed, with defaults. A loaded configuration is immutable; a
+// reload makes a new one. Sizes are octets, times are in the unit of the name.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/panic.h"
+#include "base/slice.h"
+
+struct config {
+    // Owned NUL-terminated strings; "" when unset.
+    char *mail_domain;                  // lower case; an IPv4 address stands here in brackets: "[192.0.2.1]"
+    char *state_dir;                    // /var/lib/martlet
+    char *tls_cert_path, *tls_key_path; // of tls_external_cert_and_key; both "" when unset
+    char *www_folder, *acme_email;
+    char *iroh_relay; // see iroh_relay_set
+    char *mtail_address;
+    char *privacy_postal, *privacy_mail, *privacy_pdo, *privacy_supervisor;
+    char *mailboxes_dir;
+    char *nocreate_path; // /etc/chatmail-nocreate: while this file exists, no account is created
+    char *user;          // system user of the relay process when started as root: "martlet"
+
+    uint32_t max_user_send_per_minute, max_user_send_burst_size;                  // 60, 10
+    uint64_t max_mailbox_size;                                                    // 500 MB
+    uint64_t max_message_size;                                                    // 31457280
+    uint32_t delete_mails_after, delete_large_after, delete_inactive_users_after; // days: 20, 7, 90
+    uint32_t username_min_length, username_max_length, password_min_length;       // 9, 9, 9
+    double max_load_1m;                                                           // 5
+    uint64_t min_available_memory, min_free_disk_space;                           // 200M, 1G
+    uint32_t max_imap_connections, max_smtp_connections;                          // 10000, 1000
+    uint32_t max_new_accounts_per_hour; // per client address; 0: no limit; 100
+    bool iroh_relay_set;                // false: the key is absent (own relay); true with "" announces nothing
+    bool disable_ipv6, imap_rawlog, imap_compress, log_addresses;
+    enum config_registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED } registration;
+};
+
+// One complaint, e.g. "chatmail.ini:12: max_mailbox_size: not a size: 5x". For unknown keys and foreign sections
+// `is_warning` is set and loading goes on; after anything else config_parse() returns NULL, once all complaints are
+// made.
+struct config_complaint {
+    bool is_warning;
+    char text[512];
+};
+typedef void config_on_complaint(void *arg, const struct config_complaint *c);
+
+// Parses INI text (section [params]). `name` stands in complaints. `overrides` are NULL-terminated "key=value" strings
+// that win over the text (complaints name them "--set key"). NULL when something is wrong.
+MUST_USE struct config *config_parse(struct slice ini, const char *name, const char *const *overrides,
+                                     config_on_complaint *on_complaint, void *arg);
+void config_free(struct config *c);
+
+// True when the domain is an IP literal or starts with "_": self-signed certificate, no strict checks by peers.
+bool config_is_self_signed(const struct config *c);
+
+// The current configuration, shared by threads. Holders own it; acquire/release count references.
+struct config_holder;
+struct config_holder *config_holder_new(struct config *first);
+void config_holder_replace(struct config_holder *h, struct config *next);
+const struct config *config_acquire(struct config_holder *h);
+void config_release(struct config_holder *h, const struct config *c);
+void config_holder_free(struct config_holder *h);

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "config/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "config/reader.h"
+#include "config/schema.h"
+
+// Complaints of the last load, one a line, "E " or "W " before each.
+static char complaints[8192];
+
+static void on_complaint(void *arg, const struct config_complaint *c) {
+    size_t len = strlen(complaints);
+    (void)snprintf(complaints + len, sizeof(complaints) - len, "%c %s\n", c->is_warning ? 'W' : 'E', c->text);
+}
+
+static struct config *load_with(const char *text, const char *const *overrides) {
+    complaints[0] = '\0';
+    return config_parse(slice_from_cstr(text), "chatmail.ini", overrides, on_complaint, NULL);
+}
+static struct config *load(const char *text) {
+    return load_with(text, NULL);
+}
+
+static void every_field_has_a_place(void **state) {
+    for (size_t i = 0; i < CONFIG_N_FIELDS; i++) {
+        const struct config_field *f = &config_fields[i];
+        assert_non_null(f->key);
+        assert_ptr_equal(config_field_find(f->key), f); // also: no key twice
+        assert_true(f->offset < sizeof(struct config));
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(config_fields[j].offset, f->offset);
+        assert_false(config_key_is_foreign(f->key));
+    }
+}
+
+static void defaults(void **state) {
+    struct config *c = load("[params]\nmail_domain = chat.example.org\n");
+    assert_string_equal(complaints, "");
+    assert_non_null(c);
+    assert_string_equal(c->mail_domain, "chat.example.org");
+    assert_string_equal(c->state_dir, "/var/lib/martlet");
+    assert_string_equal(c->mailboxes_dir, "/home/vmail/mail/chat.example.org");
+    assert_string_equal(c->nocreate_path, "/etc/chatmail-nocreate");
+    assert_string_equal(c->user, "martlet");
+    const char *unset[] = {c->tls_cert_path, c->tls_key_path,   c->www_folder,   c->acme_email,  c->iroh_relay,
+                           c->mtail_address, c->privacy_postal, c->privacy_mail, c->privacy_pdo, c->privacy_supervisor};
+    for (size_t i = 0; i < ARRAY_LEN(unset); i++)
+        assert_string_equal(unset[i], "");
+    assert_int_equal(c->max_user_send_per_minute, 60);
+    assert_int_equal(c->max_user_send_burst_size, 10);
+    assert_int_equal(c->max_mailbox_size, 524288000);
+    assert_int_equal(c->max_message_size, 31457280);
+    assert_int_equal(c->delete_mails_after, 20);
+    assert_int_equal(c->delete_large_after, 7);
+    assert_int_equal(c->delete_inactive_users_after, 90);
+    assert_int_equal(c->username_min_length, 9);
+    assert_int_equal(c->username_max_length, 9);
+    assert_int_equal(c->password_min_length, 9);
+    assert_true(c->max_load_1m >= 5 && c->max_load_1m <= 5);
+    assert_int_equal(c->min_available_memory, 200 << 20);
+    assert_int_equal(c->min_free_disk_space, 1 << 30);
+    assert_int_equal(c->max_imap_connections, 10000);
+    assert_int_equal(c->max_smtp_connections, 1000);
+    assert_int_equal(c->max_new_accounts_per_hour, 100);
+    assert_false(c->iroh_relay_set || c->disable_ipv6 || c->imap_rawlog || c->imap_compress || c->log_addresses);
+    assert_int_equal(c->registration, REGISTRATION_OPEN);
+    assert_false(config_is_self_signed(c));
+    config_free(c);
+    config_free(NULL);
+}
+
+static void what_operators_write(void **state) {
+    struct config *c = load("\xef\xbb\xbf[params] # a mark and a comment\r\n"
+                            "# comment\r\n"
+                            "; comment\r\n"
+                            "mail_domain = _Test.Example.ORG\r\n"
+                            "\r\n"
+                            "max_mailbox_size=2G\r\n"
+                            "max_message_size : 1000000\r\n"
+                            "min_available_memory = 300\r\n"
+                            "max_load_1m = 2.5\r\n"
+                            "imap_compress = True\r\n"
+                            "disable_ipv6 = FALSE\r\n"
+                            "iroh_relay =\r\n"
+                            "acme_email = a=b#c;d # not a comment\r\n"
+                            "registration = Closed\r\n"
+                            "tls_external_cert_and_key = /etc/ssl/a.pem   /etc/ssl/b.pem\r\n"
+                            "filtermail_smtp_port = 10080\r\n"
+                            "postfix_reinject_port_incoming = 10026\r\n"
+                            "filtermail_lmtp_port_transport = 1\r\n"
+                            "privacy_postal =\r\n"
+                            "   Street 1\r\n"
+                            "   # not part of it\r\n"
+                            "   \r\n"
+                            "   Town: x = y\r\n"
+                            "privacy_pdo = one\r\n"
+                            "\ttwo");
+    assert_string_equal(complaints, "");
+    assert_non_null(c);
+    assert_string_equal(c->mail_domain, "_test.example.org");
+    assert_true(config_is_self_signed(c));
+    assert_int_equal(c->max_mailbox_size, (uint64_t)2 << 30);
+    assert_int_equal(c->max_message_size, 1000000);
+    assert_int_equal(c->min_available_memory, 300 << 20);
+    assert_true(c->max_load_1m >= 2.5 && c->max_load_1m <= 2.5);
+    assert_true(c->imap_compress && !c->disable_ipv6 && c->iroh_relay_set);
+    assert_string_equal(c->iroh_relay, "");
+    assert_string_equal(c->acme_email, "a=b#c;d # not a comment");
+    assert_int_equal(c->registration, REGISTRATION_CLOSED);
+    assert_string_equal(c->tls_cert_path, "/etc/ssl/a.pem");
+    assert_string_equal(c->tls_key_path, "/etc/ssl/b.pem");
+    assert_string_equal(c->privacy_postal, "Street 1\nTown: x = y");
+    assert_string_equal(c->privacy_pdo, "one\ntwo");
+    config_free(c);
+}
+
+static void an_address_as_domain(void **state) {
+    struct config *c = load("[params]\nmail_domain = 192.0.2.1\n");
+    assert_string_equal(c->mail_domain, "[192.0.2.1]");
+    assert_string_equal(c->mailboxes_dir, "/home/vmail/mail/192.0.2.1");
+    assert_true(config_is_self_signed(c));
+    config_free(c);
+}
+
+#define HEAD "[params]\nmail_domain = a.org\n"
+
+static void complaints_name_file_line_and_key(void **state) {
+    static const struct {
+        const char *text, *want;
+        bool loads;
+    } cases[] = {
+        {"", "E chatmail.ini: mail_domain: is required\n", false},
+        {"[params]\n", "E chatmail.ini: mail_domain: is required\n", false},
+        {"mail_domain = a.org\n",
+         "W chatmail.ini:1: only section [params] is read, not []\nE chatmail.ini: mail_domain: is required\n", false},
+        {"[params]\nmail_domain =\n", "E chatmail.ini:2: mail_domain: neither a domain name nor an IPv4 address: \n",
+         false},
+        {HEAD "max_mailbox_size = 5x\n", "E chatmail.ini:3: max_mailbox_size: not a size: 5x\n", false},
+        {HEAD "\n\n#\nfoo = 1\n", "W chatmail.ini:6: foo: unknown key, ignored\n", true},
+        {HEAD "passthrough_senders =\n", "W chatmail.ini:3: passthrough_senders: unknown key, ignored\n", true},
+        {HEAD "Mail_Domain = b.org\n", "W chatmail.ini:3: Mail_Domain: unknown key, ignored\n", true},
+        {HEAD "[other]\na = 1\nb = 2\n[more]\na = 1\n",
+         "W chatmail.ini:4: only section [params] is read, not [other]\n"
+         "W chatmail.ini:7: only section [params] is read, not [more]\n",
+         true},
+        {HEAD "mail_domain = b.org\n", "E chatmail.ini:3: mail_domain: is set twice, first in line 2\n", false},
+        {HEAD "[params]\nacme_email = a\nacme_email = b\n",
+         "E chatmail.ini:5: acme_email: is set twice, first in line 4\n", false},
+        {HEAD "what\n", "E chatmail.ini:3: neither \"key = value\" nor a section nor a comment\n", false},
+        {HEAD "[open\n", "E chatmail.ini:3: neither \"key = value\" nor a section nor a comment\n", false},
+        {HEAD "acme_email = x\n  username_min_length = 3\n",
+         "E chatmail.ini:3: acme_email: must be one line (an indented line continues the value above it)\n", false},
+        {HEAD "acme_email = a\x01z\n", "E chatmail.ini:3: acme_email: holds a control character\n", false},
+        {HEAD "foo\x1b[31m = 1\n", "W chatmail.ini:3: foo?[31m: unknown key, ignored\n", true},
+        {HEAD "state_dir =\n", "E chatmail.ini:3: state_dir: must not be empty\n", false},
+        {HEAD "imap_rawlog = maybe\n", "E chatmail.ini:3: imap_rawlog: must be true or false, not maybe\n", false},
+        {HEAD "registration = ajar\n", "E chatmail.ini:3: registration: must be open, invite or closed, not ajar\n",
+         false},
+        {HEAD "tls_external_cert_and_key = /a\n",
+         "E chatmail.ini:3: tls_external_cert_and_key: must be two paths: CERT KEY\n", false},
+        {HEAD "tls_external_cert_and_key = /a /b /c\n",
+         "E chatmail.ini:3: tls_external_cert_and_key: must be two paths: CERT KEY\n", false},
+        {HEAD "password_min_length = 129\n", "E chatmail.ini:3: password_min_length: out of range: must be 1 to 128\n",
+         false},
+        {HEAD "password_min_length = 0\n", "E chatmail.ini:3: password_min_length: out of range: must be 1 to 128\n",
+         false},
+        {HEAD "delete_mails_after = -1\n", "E chatmail.ini:3: delete_mails_after: not a whole number: -1\n", false},
+        {HEAD "max_load_1m = high\n", "E chatmail.ini:3: max_load_1m: not a number: high\n", false},
+        {HEAD "username_min_length = 10\n",
+         "E chatmail.ini: username_min_length: is above username_max_length (10 > 9)\n", false},
+        {HEAD "username_min_length = 10\nusername_max_length = 12\n", "", true},
+        // All of them at once.
+        {"[params]\nmail_domain = a b\nimap_rawlog = 2\nfoo = 1\nmax_message_size = 1\n",
+         "E chatmail.ini:2: mail_domain: neither a domain name nor an IPv4 address: a b\n"
+         "E chatmail.ini:3: imap_rawlog: must be true or false, not 2\n"
+         "W chatmail.ini:4: foo: unknown key, ignored\n"
+         "E chatmail.ini:5: max_message_size: out of range: must be 1024 to 1073741824\n",
+         false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct config *c = load(cases[i].text);
+        assert_string_equal(complaints, cases[i].want);
+        assert_int_equal(c != NULL, cases[i].loads);
+        config_free(c);
+    }
+}
+
+static void overrides_win(void **state) {
+    struct config *c =
+        load_with("[params]\nmail_domain = a.org\nacme_email = x\ntls_external_cert_and_key = /a /b\n",
+                  (const char *const[]){"mail_domain=192.0.2.7", "acme_email= y = z ", "user = one", "user = two",
+                                        "tls_external_cert_and_key=", "bar=1", "postfix_reinject_port=3", NULL});
+    assert_string_equal(complaints, "W --set bar: unknown key, ignored\n");
+    assert_non_null(c);
+    assert_string_equal(c->mail_domain, "[192.0.2.7]");
+    assert_string_equal(c->acme_email, "y = z");
+    assert_string_equal(c->user, "two");
+    assert_string_equal(c->tls_cert_path, "");
+    config_free(c);
+    c = load_with("", (const char *const[]){"mail_domain=a.org", NULL});
+    assert_string_equal(complaints, "");
+    assert_non_null(c);
+    config_free(c);
+    assert_null(load_with(HEAD, (const char *const[]){"max_load_1m", "password_min_length=x", NULL}));
+    assert_string_equal(complaints, "E --set: not key=value: max_load_1m\n"
+                                    "E --set password_min_length: not a whole number: x\n");
+}
+
+static void limits_of_the_text(void **state) {
+    char *text = mem_zalloc(1, CONFIG_TEXT_MAX + 10);
+    memset(text, '\n', CONFIG_TEXT_MAX + 1);
+    assert_null(load(text));
+    assert_string_equal(complaints,
+                        "E chatmail.ini:1: the file is too large\nE chatmail.ini: mail_domain: is required\n");
+
+    // The longest line that is taken, and one octet more.
+    int head = snprintf(text, 100, HEAD "privacy_mail = ");
+    memset(text + head, 'x', CONFIG_LINE_MAX);
+    size_t longest = CONFIG_LINE_MAX - strlen("privacy_mail = ") - 1;
+    text[(size_t)head + longest] = '\n';
+    text[(size_t)head + longest + 1] = '\0';
+    struct config *c = load(text);
+    assert_string_equal(complaints, "");
+    assert_non_null(c);
+    assert_int_equal(strlen(c->privacy_mail), longest);
+    config_free(c);
+    text[(size_t)head + longest] = 'x';
+    text[(size_t)head + longest + 1] = '\n';
+    text[(size_t)head + longest + 2] = '\0';
+    assert_null(load(text));
+    assert_string_equal(complaints, "E chatmail.ini:3: the line is too long\n");
+
+    // Many continuation lines.
+    size_t len = (size_t)snprintf(text, 100, HEAD "privacy_mail = x");
+    while (len < CONFIG_VALUE_MAX + 2000)
+        len += (size_t)snprintf(text + len, 100, "\n  0123456789012345678901234567890123456789");
+    assert_null(load(text));
+    assert_string_equal(complaints, "E chatmail.ini:3: the value is too long\n");
+    free(text);
+
+    complaints[0] = '\0';
+    assert_null(config_parse(SLICE(HEAD "acme_email = a\0b\n"), "chatmail.ini", NULL, on_complaint, NULL));
+    assert_string_equal(complaints, "E chatmail.ini:3: the line holds a NUL octet\n");
+    assert_null(config_parse((struct slice){NULL, 0}, "chatmail.ini", NULL, NULL, NULL));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_has_a_place),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(what_operators_write),
+        cmocka_unit_test(an_address_as_domain),
+        cmocka_unit_test(complaints_name_file_line_and_key),
+        cmocka_unit_test(overrides_win),
+        cmocka_unit_test(limits_of_the_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

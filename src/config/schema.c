@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+#include "config/schema.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/value.h"
+
+#define AT(member) offsetof(struct config, member)
+#define KIB ((uint64_t)1024)
+#define MIB (KIB * 1024)
+#define GIB (MIB * 1024)
+#define PIB (GIB * MIB)
+
+// Local parts have 64 octets at most (RFC 5321 4.5.3.1.1), so a user name cannot be longer. A minimum above 128 would
+// refuse the passwords that clients invent.
+const struct config_field config_fields[CONFIG_N_FIELDS] = {
+    {"mail_domain", CONFIG_TYPE_DOMAIN, AT(mail_domain), NULL, 0, 0},
+    {"state_dir", CONFIG_TYPE_STRING, AT(state_dir), "/var/lib/martlet", 1, 0},
+    {"tls_external_cert_and_key", CONFIG_TYPE_TLS_PAIR, AT(tls_cert_path), "", 0, 0},
+    {"www_folder", CONFIG_TYPE_STRING, AT(www_folder), "", 0, 0},
+    {"acme_email", CONFIG_TYPE_STRING, AT(acme_email), "", 0, 0},
+    {"iroh_relay", CONFIG_TYPE_IROH, AT(iroh_relay), NULL, 0, 0},
+    {"mtail_address", CONFIG_TYPE_STRING, AT(mtail_address), "", 0, 0},
+    {"privacy_postal", CONFIG_TYPE_TEXT, AT(privacy_postal), "", 0, 0},
+    {"privacy_mail", CONFIG_TYPE_TEXT, AT(privacy_mail), "", 0, 0},
+    {"privacy_pdo", CONFIG_TYPE_TEXT, AT(privacy_pdo), "", 0, 0},
+    {"privacy_supervisor", CONFIG_TYPE_TEXT, AT(privacy_supervisor), "", 0, 0},
+    {"mailboxes_dir", CONFIG_TYPE_STRING, AT(mailboxes_dir), NULL, 1, 0}, // default: see config.c
+    {"nocreate_path", CONFIG_TYPE_STRING, AT(nocreate_path), "/etc/chatmail-nocreate", 0, 0},
+    {"user", CONFIG_TYPE_STRING, AT(user), "martlet", 1, 0},
+    {"max_user_send_per_minute", CONFIG_TYPE_U32, AT(max_user_send_per_minute), "60", 1, 1000000},
+    {"max_user_send_burst_size", CONFIG_TYPE_U32, AT(max_user_send_burst_size), "10", 1, 1000000},
+    {"max_mailbox_size", CONFIG_TYPE_SIZE_MB, AT(max_mailbox_size), "500M", 1, PIB},
+    {"max_message_size", CONFIG_TYPE_SIZE, AT(max_message_size), "31457280", KIB, GIB},
+    {"delete_mails_after", CONFIG_TYPE_U32, AT(delete_mails_after), "20", 1, 36500},
+    {"delete_large_after", CONFIG_TYPE_U32, AT(delete_large_after), "7", 1, 36500},
+    {"delete_inactive_users_after", CONFIG_TYPE_U32, AT(delete_inactive_users_after), "90", 1, 36500},
+    {"username_min_length", CONFIG_TYPE_U32, AT(username_min_length), "9", 1, 64},
+    {"username_max_length", CONFIG_TYPE_U32, AT(username_max_length), "9", 1, 64},
+    {"password_min_length", CONFIG_TYPE_U32, AT(password_min_length), "9", 1, 128},
+    {"max_load_1m", CONFIG_TYPE_NUMBER, AT(max_load_1m), "5", 0, 100000},
+    {"min_available_memory", CONFIG_TYPE_SIZE_MB, AT(min_available_memory), "200M", 0, PIB},
+    {"min_free_disk_space", CONFIG_TYPE_SIZE_MB, AT(min_free_disk_space), "1G", 0, PIB},
+    {"max_imap_connections", CONFIG_TYPE_U32, AT(max_imap_connections), "10000", 1, 10000000},
+    {"max_smtp_connections", CONFIG_TYPE_U32, AT(max_smtp_connections), "1000", 1, 10000000},
+    {"max_new_accounts_per_hour", CONFIG_TYPE_U32, AT(max_new_accounts_per_hour), "100", 0, 1000000},
+    {"disable_ipv6", CONFIG_TYPE_BOOL, AT(disable_ipv6), "false", 0, 0},
+    {"imap_rawlog", CONFIG_TYPE_BOOL, AT(imap_rawlog), "false", 0, 0},
+    {"imap_compress", CONFIG_TYPE_BOOL, AT(imap_compress), "false", 0, 0},
+    {"log_addresses", CONFIG_TYPE_BOOL, AT(log_addresses), "false", 0, 0},
+    {"registration", CONFIG_TYPE_REGISTRATION, AT(registration), "open", 0, 0},
+};
+
+const struct config_field *config_field_find(const char *key) {
+    for (size_t i = 0; i < CONFIG_N_FIELDS; i++)
+        if (strcmp(config_fields[i].key, key) == 0)
+            return &config_fields[i];
+    return NULL;
+}
+
+bool config_key_is_foreign(const char *key) {
+    static const char *const programs[] = {"filtermail_", "postfix_", "dovecot_", "mtail_", "opendkim_", "nginx_"};
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++)
+        if (strncmp(key, programs[i], strlen(programs[i])) == 0)
+            return strstr(key, "_port") != NULL;
+    return false;
+}
+
+PRINTF_LIKE(2, 3) static bool refuse(char reason[CONFIG_REASON_SIZE], const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(reason, CONFIG_REASON_SIZE, fmt, args);
+    va_end(args);
+    return false;
+}
+
+// The start of a value, as much as a complaint should repeat.
+static struct slice shown(struct slice value) {
+    return slice_sub(value, 0, 60);
+}
+
+static bool check_range(const struct config_field *f, double value, char reason[CONFIG_REASON_SIZE]) {
+    if (value >= (double)f->min && value <= (double)f->max)
+        return true;
+    return refuse(reason, "out of range: must be %llu to %llu", (unsigned long long)f->min, (unsigned long long)f->max);
+}
+
+static void replace(char **owned, struct slice value) {
+    free(*owned);
+    *owned = slice_dup(value);
+}
+
+static bool set_text(const struct config_field *f, char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (c == '\n' && f->type != CONFIG_TYPE_TEXT)
+            return refuse(reason, "must be one line (an indented line continues the value above it)");
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            return refuse(reason, "holds a control character");
+    }
+    if (value.len < f->min)
+        return refuse(reason, "must not be empty");
+    replace(member, value);
+    return true;
+}
+
+static bool set_domain(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    char domain[CONFIG_DOMAIN_SIZE];
+    if (!config_domain_parse(value, domain))
+        return refuse(reason, "neither a domain name nor an IPv4 address: %.*s", SLICE_FMT(shown(value)));
+    replace(member, slice_from_cstr(domain));
+    return true;
+}
+
+static bool set_tls_pair(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    struct slice rest = value;
+    struct slice cert = slice_next_word(&rest), key = slice_next_word(&rest);
+    if (slice_find(value, '\n') < value.len || slice_trim(rest).len > 0 || (cert.len > 0 && key.len == 0))
+        return refuse(reason, "must be two paths: CERT KEY");
+    replace(&c->tls_cert_path, cert);
+    replace(&c->tls_key_path, key);
+    return true;
+}
+
+static bool set_u32(const struct config_field *f, uint32_t *member, struct slice value,
+                    char reason[CONFIG_REASON_SIZE]) {
+    uint64_t number;
+    if (!slice_to_u64(value, &number))
+        return refuse(reason, "not a whole number: %.*s", SLICE_FMT(shown(value)));
+    if (!check_range(f, (double)number, reason))
+        return false;
+    *member = (uint32_t)number;
+    return true;
+}
+
+static bool set_size(const struct config_field *f, uint64_t *member, struct slice value,
+                     char reason[CONFIG_REASON_SIZE]) {
+    uint64_t octets;
+    if (!config_size_parse(value, f->type == CONFIG_TYPE_SIZE_MB ? MIB : 1, &octets))
+        return refuse(reason, "not a size: %.*s", SLICE_FMT(shown(value)));
+    if (!check_range(f, (double)octets, reason))
+        return false;
+    *member = octets;
+    return true;
+}
+
+static bool set_number(const struct config_field *f, double *member, struct slice value,
+                       char reason[CONFIG_REASON_SIZE]) {
+    double number;
+    if (!config_number_parse(value, &number))
+        return refuse(reason, "not a number: %.*s", SLICE_FMT(shown(value)));
+    if (!check_range(f, number, reason))
+        return false;
+    *member = number;
+    return true;
+}
+
+static bool set_registration(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    static const char *const words[] = {
+        [REGISTRATION_OPEN] = "open", [REGISTRATION_INVITE] = "invite", [REGISTRATION_CLOSED] = "closed"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (slice_eq_ci(value, slice_from_cstr(words[i]))) {
+            c->registration = (enum config_registration)i;
+            return true;
+        }
+    }
+    return refuse(reason, "must be open, invite or closed, not %.*s", SLICE_FMT(shown(value)));
+}
+
+bool config_field_set(const struct config_field *f, struct config *c, struct slice value,
+                      char ret_reason[CONFIG_REASON_SIZE]) {
+    void *member = (char *)c + f->offset;
+    switch (f->type) {
+    case CONFIG_TYPE_IROH:
+        if (!set_text(f, member, value, ret_reason))
+            return false;
+        c->iroh_relay_set = true;
+        return true;
+    case CONFIG_TYPE_STRING:
+    case CONFIG_TYPE_TEXT:
+        return set_text(f, member, value, ret_reason);
+    case CONFIG_TYPE_DOMAIN:
+        return set_domain(member, value, ret_reason);
+    case CONFIG_TYPE_TLS_PAIR:
+        return set_tls_pair(c, value, ret_reason);
+    case CONFIG_TYPE_BOOL:
+        return config_bool_parse(value, member) ||
+               refuse(ret_reason, "must be true or false, not %.*s", SLICE_FMT(shown(value)));
+    case CONFIG_TYPE_U32:
+        return set_u32(f, member, value, ret_reason);
+    case CONFIG_TYPE_SIZE:
+    case CONFIG_TYPE_SIZE_MB:
+        return set_size(f, member, value, ret_reason);
+    case CONFIG_TYPE_NUMBER:
+        return set_number(f, member, value, ret_reason);
+    case CONFIG_TYPE_REGISTRATION:
+        return set_registration(c, value, ret_reason);
+    }
+    UNREACHABLE();
+}
+
+void config_field_clear(const struct config_field *f, struct config *c) {
+    switch (f->type) {
+    case CONFIG_TYPE_STRING:
+    case CONFIG_TYPE_TEXT:
+    case CONFIG_TYPE_DOMAIN:
+    case CONFIG_TYPE_IROH: {
+        char **owned = (char **)((char *)c + f->offset);
+        free(*owned);
+        *owned = NULL;
+        break;
+    }
+    case CONFIG_TYPE_TLS_PAIR:
+        free(c->tls_cert_path);
+        free(c->tls_key_path);
+        c->tls_cert_path = c->tls_key_path = NULL;
+        break;
+    default:
+        break;
+    }
+}
