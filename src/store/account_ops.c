@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "store/account_ops.h"
+
+#include "base/mem.h"
+#include "store/op.h"
+
+static const struct store_op_type find_type = {
+    .name = "account_find", .size = sizeof(struct store_account_find), .mode = STORE_OP_READ, .kind = OP_ACCOUNT_FIND};
+
+struct store_account_find *store_account_find_new(struct slice address) {
+    struct store_account_find *f = op_new(&find_type);
+    op_copy_into(address, f->address, sizeof(f->address));
+    return f;
+}
+
+static const struct store_op_type create_type = {.name = "account_create",
+                                                 .size = sizeof(struct store_account_create),
+                                                 .mode = STORE_OP_WRITE,
+                                                 .kind = OP_ACCOUNT_CREATE};
+
+struct store_account_create *store_account_create_new(struct slice address, struct slice password_hash) {
+    struct store_account_create *c = op_new(&create_type);
+    op_copy_into(address, c->address, sizeof(c->address));
+    op_copy_into(password_hash, c->password_hash, sizeof(c->password_hash));
+    return c;
+}
+
+static const struct store_op_type touch_type = {.name = "account_touch",
+                                                .size = sizeof(struct store_account_touch),
+                                                .mode = STORE_OP_WRITE,
+                                                .kind = OP_ACCOUNT_TOUCH};
+
+struct store_account_touch *store_account_touch_new(uint64_t account_id, int64_t day) {
+    struct store_account_touch *t = op_new(&touch_type);
+    t->account_id = account_id;
+    t->day = day;
+    return t;
+}
+
+static const struct store_op_type quota_type = {
+    .name = "quota", .size = sizeof(struct store_quota), .mode = STORE_OP_READ, .kind = OP_QUOTA};
+
+struct store_quota *store_quota_new(uint64_t account_id) {
+    struct store_quota *q = op_new(&quota_type);
+    q->account_id = account_id;
+    return q;
+}
+
+static void free_token_add(struct store_op *op) {
+    free(CONTAINER_OF(op, struct store_token_add, op)->token);
+}
+
+static const struct store_op_type token_add_type = {.name = "token_add",
+                                                    .size = sizeof(struct store_token_add),
+                                                    .mode = STORE_OP_WRITE,
+                                                    .kind = OP_TOKEN_ADD,
+                                                    .free_fields = free_token_add};
+
+struct store_token_add *store_token_add_new(uint64_t account_id, struct slice token) {
+    struct store_token_add *t = op_new(&token_add_type);
+    t->account_id = account_id;
+    t->token = op_copy(token, STORE_TOKEN_MAX);
+    return t;
+}
+
+static void free_token_list(struct store_op *op) {
+    struct store_token_list *l = CONTAINER_OF(op, struct store_token_list, op);
+    for (size_t i = 0; i < l->ret_n_tokens; i++)
+        free(l->ret_tokens[i]);
+    free(l->ret_tokens);
+}
+
+static const struct store_op_type token_list_type = {.name = "token_list",
+                                                     .size = sizeof(struct store_token_list),
+                                                     .mode = STORE_OP_READ,
+                                                     .kind = OP_TOKEN_LIST,
+                                                     .free_fields = free_token_list};
+
+struct store_token_list *store_token_list_new(uint64_t account_id) {
+    struct store_token_list *l = op_new(&token_list_type);
+    l->account_id = account_id;
+    return l;
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// The contract of every backend: accounts, quota, device tokens.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/test_support.h"
+
+static void test_create_and_find(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    struct store_account_find *missing = store_account_find_new(SLICE("a@example.org"));
+    assert_int_equal(run_and_free(&f, &missing->op), STORE_NOT_FOUND);
+    struct store_account_create *c = store_account_create_new(SLICE("a@example.org"), SLICE("hash1"));
+    assert_int_equal(run_op(&f, &c->op), STORE_OK);
+    assert_true(c->ret_created);
+    assert_string_equal(c->ret_password_hash, "hash1");
+    assert_int_equal(c->ret_last_login_day, clock_wall_day());
+
+    // The first writer wins.
+    struct store_account_create *again = store_account_create_new(SLICE("a@example.org"), SLICE("hash2"));
+    assert_int_equal(run_op(&f, &again->op), STORE_OK);
+    assert_false(again->ret_created);
+    assert_string_equal(again->ret_password_hash, "hash1");
+    assert_int_equal(again->ret_account_id, c->ret_account_id);
+    assert_int_equal(again->ret_inbox_id, c->ret_inbox_id);
+    assert_int_equal(again->ret_last_login_day, c->ret_last_login_day);
+
+    fixture_sql(&f, "UPDATE account SET blocked = 1");
+    struct store_account_find *found = store_account_find_new(SLICE("a@example.org"));
+    assert_int_equal(run_op(&f, &found->op), STORE_OK);
+    assert_int_equal(found->ret_account_id, c->ret_account_id);
+    assert_int_equal(found->ret_inbox_id, c->ret_inbox_id);
+    assert_string_equal(found->ret_password_hash, "hash1");
+    assert_true(found->ret_blocked);
+    store_op_free(&found->op);
+    store_op_free(&again->op);
+    store_op_free(&c->op);
+    fixture_done(&f);
+}
+
+static void test_impossible_addresses(void **state) {
+    static char overlong[STORE_ADDRESS_MAX + 2];
+    memset(overlong, 'a', sizeof(overlong) - 1);
+    const struct slice cases[] = {SLICE(""), SLICE("a\0b"), slice_from_cstr(overlong)};
+    struct fixture f;
+    fixture_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(run_and_free(&f, &store_account_create_new(cases[i], SLICE("x"))->op), STORE_INVALID);
+        assert_int_equal(run_and_free(&f, &store_account_find_new(cases[i])->op), STORE_NOT_FOUND);
+    }
+    overlong[STORE_ADDRESS_MAX] = '\0';
+    make_account(&f, overlong, NULL);
+    assert_int_equal(run_and_free(&f, &store_account_find_new(slice_from_cstr(overlong))->op), STORE_OK);
+    fixture_done(&f);
+}
+
+static void test_touch(void **state) {
+    static const struct {
+        int64_t day, want;
+    } cases[] = {{30000, 30000}, {30000, 30000}, {29999, 30000}, {30001, 30001}};
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(run_and_free(&f, &store_account_touch_new(a, cases[i].day)->op), STORE_OK);
+        assert_int_equal(fixture_number(&f, "SELECT last_login_day FROM account"), cases[i].want);
+    }
+    assert_int_equal(run_and_free(&f, &store_account_touch_new(99, 30002)->op), STORE_NOT_FOUND);
+    fixture_done(&f);
+}
+
+static void test_quota(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    assert_int_equal(edit(&f, STORE_MAILBOX_CREATE, a, "Box", ""), STORE_OK);
+    append(&f, a, "INBOX", "four", 0, "");
+    append(&f, a, "Box", "seven..", 0, "");
+    struct store_quota *q = store_quota_new(a);
+    assert_int_equal(run_op(&f, &q->op), STORE_OK);
+    assert_int_equal(q->ret_used, 11);
+    assert_int_equal(q->ret_limit, 10 << 20);
+    store_op_free(&q->op);
+    assert_int_equal(run_and_free(&f, &store_quota_new(99)->op), STORE_NOT_FOUND);
+    fixture_done(&f);
+}
+
+static void expect_tokens(struct fixture *f, uint64_t account, const char *want) {
+    struct store_token_list *l = store_token_list_new(account);
+    char got[1024] = "";
+    assert_int_equal(run_op(f, &l->op), STORE_OK);
+    for (size_t i = 0; i < l->ret_n_tokens; i++)
+        (void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ", l->ret_tokens[i]);
+    store_op_free(&l->op);
+    assert_string_equal(got, want);
+}
+
+static void test_tokens(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL), b = make_account(&f, "b@example.org", NULL);
+    static const char *const tokens[] = {"t2", "t1", "t2", "t3"};
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
+        assert_int_equal(run_and_free(&f, &store_token_add_new(a, slice_from_cstr(tokens[i]))->op), STORE_OK);
+    expect_tokens(&f, a, "t2 t1 t3 ");
+    expect_tokens(&f, b, "");
+    assert_int_equal(run_and_free(&f, &store_token_add_new(b, SLICE("t2"))->op), STORE_OK);
+    for (int i = 10; i < 10 + STORE_TOKENS_MAX - 1; i++) {
+        char token[16];
+        (void)snprintf(token, sizeof(token), "n%d", i);
+        assert_int_equal(run_and_free(&f, &store_token_add_new(a, slice_from_cstr(token))->op), STORE_OK);
+    }
+    expect_tokens(&f, a, "t3 n10 n11 n12 n13 n14 n15 n16 n17 n18 n19 n20 n21 n22 n23 n24 n25 n26 n27 n28 ");
+    expect_tokens(&f, b, "t2 ");
+    static char overlong[STORE_TOKEN_MAX + 2];
+    memset(overlong, 't', sizeof(overlong) - 1);
+    assert_int_equal(run_and_free(&f, &store_token_add_new(a, slice_from_cstr(overlong))->op), STORE_INVALID);
+    assert_int_equal(run_and_free(&f, &store_token_add_new(a, SLICE(""))->op), STORE_INVALID);
+    assert_int_equal(run_and_free(&f, &store_token_add_new(99, SLICE("t"))->op), STORE_NOT_FOUND);
+    fixture_done(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create_and_find), cmocka_unit_test(test_impossible_addresses),
+        cmocka_unit_test(test_touch),           cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_tokens),
+    };
+    return cmocka_run_group_tests_name("store/account", tests, NULL, NULL);
+}

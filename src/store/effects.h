@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What follows from a group of writes once it is committed: changes to announce, bodies that are kept, body files to
+// remove. The running operation adds to it; when the operation is undone its part is taken back. Writer thread only.
+#pragma once
+
+#include "store/body_dir.h"
+#include "store/store.h"
+
+struct store_body;
+
+struct effects_change {
+    struct store_change change; // its uids are set when it is published
+    size_t first_uid;           // index in uids
+};
+
+struct effects {
+    struct effects_change *changes;
+    size_t n_changes, cap_changes;
+    uint32_t *uids;
+    size_t n_uids, cap_uids;
+    struct body_name *unlinks;
+    size_t n_unlinks, cap_unlinks;
+    struct store_body **kept;
+    size_t n_kept, cap_kept;
+};
+
+struct effects_mark {
+    size_t changes, uids, unlinks, kept;
+};
+
+// Notes a change; `change->uids` is copied.
+void effects_add_change(struct effects *e, const struct store_change *change);
+// The file has no row any more.
+void effects_add_unlink(struct effects *e, const struct body_name *name);
+// The body has a row now.
+void effects_add_kept(struct effects *e, struct store_body *body);
+
+struct effects_mark effects_mark(const struct effects *e);
+// Forgets what was added since the mark.
+void effects_rewind(struct effects *e, struct effects_mark mark);
+
+// After the commit: tells every change, in order.
+void effects_publish(struct effects *e, store_on_change *on_change, void *arg);
+// Forgets everything; a group that was unusually large does not keep its memory.
+void effects_reset(struct effects *e);
+void effects_done(struct effects *e);

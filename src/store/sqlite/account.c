@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// Accounts and what hangs on them: quota and device tokens.
+#include "store/account_ops.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/sqlite/mailbox.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/rows.h"
+
+enum store_status sqlite_account_find(struct backend_conn *c, struct store_op *op) {
+    struct store_account_find *f = CONTAINER_OF(op, struct store_account_find, op);
+    struct query q;
+    query_begin(&q, db_of(c), SQL_ACCOUNT_BY_ADDRESS);
+    query_bind_text(&q, f->address);
+    bool found = query_row(&q);
+    if (found) {
+        f->ret_account_id = query_u64(&q, 0);
+        f->ret_inbox_id = query_u64(&q, 1);
+        op_copy_into(slice_from_cstr(query_text(&q, 2)), f->ret_password_hash, sizeof(f->ret_password_hash));
+        f->ret_blocked = query_u64(&q, 3) != 0;
+        f->ret_last_login_day = query_i64(&q, 4);
+    }
+    enum store_status status = query_end(&q);
+    return status == STORE_OK && !found ? STORE_NOT_FOUND : status;
+}
+
+static enum store_status insert_account(struct db *db, const struct store_account_create *a, uint64_t *ret_id) {
+    struct query q;
+    query_begin(&q, db, SQL_ACCOUNT_INSERT);
+    query_bind_text(&q, a->address);
+    query_bind_text(&q, a->password_hash);
+    query_bind_i64(&q, clock_wall_day());
+    enum store_status status = query_exec(&q);
+    *ret_id = db_last_id(db);
+    return status;
+}
+
+static enum store_status set_inbox(struct db *db, uint64_t account_id, uint64_t inbox_id) {
+    struct query q;
+    query_begin(&q, db, SQL_ACCOUNT_SET_INBOX);
+    query_bind_u64(&q, account_id);
+    query_bind_u64(&q, inbox_id);
+    return query_exec(&q);
+}
+
+static enum store_status create(struct db *db, struct store_account_create *a) {
+    enum store_status status = insert_account(db, a, &a->ret_account_id);
+    if (status == STORE_OK)
+        status = mailbox_insert(db, a->ret_account_id, "INBOX", true, &a->ret_inbox_id);
+    if (status == STORE_OK)
+        status = set_inbox(db, a->ret_account_id, a->ret_inbox_id);
+    a->ret_created = true;
+    a->ret_last_login_day = clock_wall_day();
+    memcpy(a->ret_password_hash, a->password_hash, sizeof(a->ret_password_hash));
+    return status;
+}
+
+enum store_status sqlite_account_create(struct backend_conn *c, struct store_op *op) {
+    struct store_account_create *a = CONTAINER_OF(op, struct store_account_create, op);
+    if (a->address[0] == '\0')
+        return STORE_INVALID;
+    struct store_account_find *found = store_account_find_new(slice_from_cstr(a->address));
+    enum store_status status = sqlite_account_find(c, &found->op);
+    if (status == STORE_OK) {
+        a->ret_account_id = found->ret_account_id;
+        a->ret_inbox_id = found->ret_inbox_id;
+        a->ret_blocked = found->ret_blocked;
+        a->ret_last_login_day = found->ret_last_login_day;
+        memcpy(a->ret_password_hash, found->ret_password_hash, sizeof(a->ret_password_hash));
+    } else if (status == STORE_NOT_FOUND) {
+        status = create(db_of(c), a);
+    }
+    store_op_free(&found->op);
+    return status;
+}
+
+static enum store_status account_exists(struct db *db, uint64_t account_id) {
+    struct query q;
+    query_begin(&q, db, SQL_ACCOUNT_EXISTS);
+    query_bind_u64(&q, account_id);
+    bool found = query_row(&q);
+    enum store_status status = query_end(&q);
+    return status == STORE_OK && !found ? STORE_NOT_FOUND : status;
+}
+
+enum store_status sqlite_account_touch(struct backend_conn *c, struct store_op *op) {
+    struct store_account_touch *t = CONTAINER_OF(op, struct store_account_touch, op);
+    struct db *db = db_of(c);
+    struct query q;
+    query_begin(&q, db, SQL_ACCOUNT_TOUCH);
+    query_bind_u64(&q, t->account_id);
+    query_bind_i64(&q, t->day);
+    enum store_status status = query_exec(&q);
+    return status == STORE_OK && db_changes(db) == 0 ? account_exists(db, t->account_id) : status;
+}
+
+enum store_status sqlite_quota(struct backend_conn *c, struct store_op *op) {
+    struct store_quota *quota = CONTAINER_OF(op, struct store_quota, op);
+    quota->ret_limit = atomic_load(&c->context->mailbox_quota);
+    enum store_status status = account_exists(db_of(c), quota->account_id);
+    return status == STORE_OK ? account_used(db_of(c), quota->account_id, &quota->ret_used) : status;
+}
+
+enum store_status sqlite_token_add(struct backend_conn *c, struct store_op *op) {
+    struct store_token_add *t = CONTAINER_OF(op, struct store_token_add, op);
+    struct db *db = db_of(c);
+    if (t->token[0] == '\0')
+        return STORE_INVALID;
+    enum store_status status = account_exists(db, t->account_id);
+    if (status != STORE_OK)
+        return status;
+    struct query q;
+    query_begin(&q, db, SQL_TOKEN_INSERT);
+    query_bind_u64(&q, t->account_id);
+    query_bind_text(&q, t->token);
+    status = query_exec(&q);
+    if (status != STORE_OK || db_changes(db) == 0)
+        return status;
+    query_begin(&q, db, SQL_TOKEN_TRIM);
+    query_bind_u64(&q, t->account_id);
+    query_bind_u64(&q, STORE_TOKENS_MAX);
+    return query_exec(&q);
+}
+
+enum store_status sqlite_token_list(struct backend_conn *c, struct store_op *op) {
+    struct store_token_list *l = CONTAINER_OF(op, struct store_token_list, op);
+    struct query q;
+    query_begin(&q, db_of(c), SQL_TOKEN_LIST);
+    query_bind_u64(&q, l->account_id);
+    l->ret_tokens = mem_zalloc(STORE_TOKENS_MAX, sizeof(char *));
+    while (l->ret_n_tokens < STORE_TOKENS_MAX && query_row(&q)) {
+        const char *token = query_text(&q, 0);
+        l->ret_tokens[l->ret_n_tokens++] = mem_strndup(token, strlen(token));
+    }
+    return query_end(&q);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// Delivery to INBOXes, and IMAP APPEND. Which recipients take the message is decided first; then the body is stored
+// once with as many references.
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "store/keywords.h"
+#include "store/mailbox_name.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/rows.h"
+
+struct accepted {
+    int64_t day;
+    struct hash128 hash;
+};
+
+// What is remembered of a delivery: without the store's secret it tells nothing.
+static struct accepted accepted_of(const struct db *db, const struct store_deliver *d, uint64_t mailbox_id) {
+    uint8_t input[sizeof(d->dedup) + sizeof(mailbox_id)];
+    memcpy(input, d->dedup, sizeof(d->dedup));
+    memcpy(input + sizeof(d->dedup), &mailbox_id, sizeof(mailbox_id));
+    return (struct accepted){clock_wall_day(), hash_siphash128(db->secret, input, sizeof(input))};
+}
+
+static enum store_status run_accepted(struct db *db, enum sql sql, const struct accepted *a) {
+    struct query q;
+    query_begin(&q, db, sql);
+    query_bind_i64(&q, a->day);
+    query_bind_blob(&q, &a->hash, sizeof(a->hash));
+    return query_exec(&q);
+}
+
+// Decides the outcome for one recipient; ret_inbox is set when it is STORE_DELIVERED.
+static enum store_status decide(struct db *db, const struct store_deliver *d, uint64_t size,
+                                struct store_delivery *delivery, struct mailbox_row *ret_inbox) {
+    enum store_status status = mailbox_load_for_delivery(db, delivery->address, ret_inbox);
+    delivery->ret_outcome = STORE_UNKNOWN;
+    if (status != STORE_OK)
+        return status == STORE_NOT_FOUND ? STORE_OK : status;
+    struct accepted accepted = accepted_of(db, d, ret_inbox->id);
+    delivery->ret_account_id = ret_inbox->account_id;
+    delivery->ret_outcome = STORE_DUPLICATE;
+    status = run_accepted(db, SQL_ACCEPTED_INSERT, &accepted);
+    if (status != STORE_OK || db_changes(db) == 0)
+        return status;
+    uint64_t used;
+    status = account_used(db, ret_inbox->account_id, &used);
+    if (status != STORE_OK)
+        return status;
+    delivery->ret_outcome = STORE_DELIVERED;
+    if (mailbox_has_room(db, ret_inbox, used, size))
+        return STORE_OK;
+    delivery->ret_outcome = STORE_OVERQUOTA;
+    return run_accepted(db, SQL_ACCEPTED_DELETE, &accepted);
+}
+
+static enum store_status put(struct db *db, struct mailbox_row *m, struct entry_row *entry, uint64_t origin) {
+    enum store_status status = mailbox_add_entry(db, m, entry);
+    if (status == STORE_OK)
+        status = mailbox_save(db, m);
+    if (status == STORE_OK)
+        mailbox_note(db, m, STORE_CHANGE_ADDED, origin, &entry->uid, 1);
+    return status;
+}
+
+static struct entry_row entry_of(const struct body_view *body, uint32_t flags, int64_t date) {
+    struct entry_row entry = {.flags = flags, .size = body->size, .date = date};
+    entry.key[0] = KEY_FORMAT_PLAIN;
+    memcpy(entry.key + 1, body->key, BODY_KEY_LEN);
+    return entry;
+}
+
+static enum store_status put_all(struct db *db, struct store_deliver *d, const struct body_view *body,
+                                 struct mailbox_row *inboxes, uint64_t n_taken) {
+    struct entry_row entry = entry_of(body, d->flags, clock_wall_s());
+    enum store_status status = body_insert(db, body, n_taken, &entry.body_id);
+    for (size_t i = 0; i < d->n_deliveries && status == STORE_OK; i++) {
+        if (d->deliveries[i].ret_outcome != STORE_DELIVERED)
+            continue;
+        status = put(db, &inboxes[i], &entry, 0);
+        d->deliveries[i].ret_uid = entry.uid;
+    }
+    if (status == STORE_OK)
+        effects_add_kept(&db->conn.effects, d->body);
+    return status;
+}
+
+enum store_status sqlite_deliver(struct backend_conn *c, struct store_op *op) {
+    struct store_deliver *d = CONTAINER_OF(op, struct store_deliver, op);
+    struct db *db = db_of(c);
+    struct body_view body;
+    if (!body_get_view(d->body, &body))
+        return STORE_INVALID;
+    if (!body_dir_has_room(c->context->bodies))
+        return STORE_FULL;
+    struct mailbox_row *inboxes = mem_zalloc(d->n_deliveries, sizeof(*inboxes));
+    enum store_status status = STORE_OK;
+    uint64_t n_taken = 0;
+    for (size_t i = 0; i < d->n_deliveries && status == STORE_OK; i++) {
+        status = decide(db, d, body.size, &d->deliveries[i], &inboxes[i]);
+        n_taken += d->deliveries[i].ret_outcome == STORE_DELIVERED;
+    }
+    if (status == STORE_OK && n_taken > 0)
+        status = put_all(db, d, &body, inboxes, n_taken);
+    free(inboxes);
+    return status;
+}
+
+enum store_status sqlite_append(struct backend_conn *c, struct store_op *op) {
+    struct store_append *a = CONTAINER_OF(op, struct store_append, op);
+    struct db *db = db_of(c);
+    struct body_view body;
+    char name[STORE_MAILBOX_NAME_MAX + 1], keywords[STORE_KEYWORDS_MAX + 1];
+    if (!body_get_view(a->body, &body) || !keywords_apply("", STORE_FLAGS_REPLACE, a->keywords, keywords))
+        return STORE_INVALID;
+    if (!body_dir_has_room(c->context->bodies))
+        return STORE_FULL;
+    struct mailbox_row m;
+    if (!mailbox_name_normal(a->mailbox, name))
+        return STORE_NOT_FOUND;
+    enum store_status status = mailbox_load_name(db, a->account_id, name, &m);
+    uint64_t used = 0;
+    if (status == STORE_OK)
+        status = account_used(db, a->account_id, &used);
+    if (status != STORE_OK)
+        return status;
+    if (!mailbox_has_room(db, &m, used, body.size))
+        return STORE_QUOTA;
+    struct entry_row entry = entry_of(&body, a->flags, a->internal_date != 0 ? a->internal_date : clock_wall_s());
+    entry.keywords = keywords;
+    status = body_insert(db, &body, 1, &entry.body_id);
+    if (status == STORE_OK)
+        status = put(db, &m, &entry, a->origin);
+    if (status != STORE_OK)
+        return status;
+    effects_add_kept(&c->effects, a->body);
+    a->ret_uid_validity = m.uid_validity;
+    a->ret_uid = entry.uid;
+    return STORE_OK;
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// The functions of the SQLite backend, one for each kind of operation; store/ *_ops.h say what they do.
+#pragma once
+
+#include "store/backend.h"
+
+backend_run sqlite_account_find, sqlite_account_create, sqlite_account_touch, sqlite_quota, sqlite_token_add,
+    sqlite_token_list;
+backend_run sqlite_mailbox_list, sqlite_mailbox_open, sqlite_mailbox_edit;
+backend_run sqlite_deliver, sqlite_append;
+backend_run sqlite_fetch, sqlite_body_read;
+backend_run sqlite_flags, sqlite_expunge, sqlite_copy;

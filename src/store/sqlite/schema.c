@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "store/sqlite/schema.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+
+// An address stands in `account` alone. The key of a body stands in `entry` alone: one octet of format, then the key.
+// The row of a body that counts its references stands apart from its octets, so that counting does not rewrite them.
+static const char version_1[] = "CREATE TABLE meta("
+                                " name TEXT PRIMARY KEY,"
+                                " value ANY NOT NULL"
+                                ") STRICT, WITHOUT ROWID;"
+
+                                "CREATE TABLE account("
+                                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                " address TEXT NOT NULL UNIQUE,"
+                                " password TEXT NOT NULL,"
+                                " inbox_id INTEGER NOT NULL,"
+                                " last_login_day INTEGER NOT NULL,"
+                                " blocked INTEGER NOT NULL DEFAULT 0"
+                                ") STRICT;"
+
+                                "CREATE TABLE mailbox("
+                                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                " account_id INTEGER NOT NULL,"
+                                " name TEXT NOT NULL,"
+                                " subscribed INTEGER NOT NULL,"
+                                " uid_validity INTEGER NOT NULL,"
+                                " uid_next INTEGER NOT NULL DEFAULT 1,"
+                                " modseq INTEGER NOT NULL DEFAULT 1,"
+                                " messages INTEGER NOT NULL DEFAULT 0,"
+                                " unseen INTEGER NOT NULL DEFAULT 0,"
+                                " deleted INTEGER NOT NULL DEFAULT 0,"
+                                " octets INTEGER NOT NULL DEFAULT 0,"
+                                " UNIQUE(account_id, name)"
+                                ") STRICT;"
+
+                                "CREATE TABLE entry("
+                                " mailbox_id INTEGER NOT NULL,"
+                                " uid INTEGER NOT NULL,"
+                                " body_id INTEGER NOT NULL,"
+                                " key BLOB NOT NULL,"
+                                " flags INTEGER NOT NULL,"
+                                " keywords TEXT NOT NULL,"
+                                " size INTEGER NOT NULL,"
+                                " date INTEGER NOT NULL,"
+                                " modseq INTEGER NOT NULL,"
+                                " PRIMARY KEY(mailbox_id, uid)"
+                                ") STRICT, WITHOUT ROWID;"
+                                "CREATE INDEX entry_deleted ON entry(mailbox_id, uid) WHERE flags & 8;"
+
+                                "CREATE TABLE body("
+                                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                " format INTEGER NOT NULL,"
+                                " refs INTEGER NOT NULL,"
+                                " size INTEGER NOT NULL,"
+                                " file BLOB"
+                                ") STRICT;"
+                                "CREATE UNIQUE INDEX body_file ON body(file) WHERE file IS NOT NULL;"
+                                "CREATE TABLE body_data("
+                                " id INTEGER PRIMARY KEY,"
+                                " data BLOB NOT NULL"
+                                ") STRICT;"
+
+                                "CREATE TABLE token("
+                                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                " account_id INTEGER NOT NULL,"
+                                " token TEXT NOT NULL,"
+                                " UNIQUE(account_id, token)"
+                                ") STRICT;"
+
+                                "CREATE TABLE accepted("
+                                " day INTEGER NOT NULL,"
+                                " hash BLOB NOT NULL,"
+                                " PRIMARY KEY(day, hash)"
+                                ") STRICT, WITHOUT ROWID;";
+
+static enum store_status set_meta(struct db *db, const char *name, const void *blob, size_t len, int64_t number) {
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db->handle, "INSERT INTO meta(name, value) VALUES(?1, ?2)", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc =
+            blob != NULL ? sqlite3_bind_blob64(stmt, 2, blob, len, SQLITE_STATIC) : sqlite3_bind_int64(stmt, 2, number);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    enum store_status status = rc == SQLITE_DONE ? STORE_OK : db_failed(db, rc);
+    (void)sqlite3_finalize(stmt);
+    return status;
+}
+
+static enum store_status make_version_1(struct db *db) {
+    uint8_t secret[DB_SECRET_LEN];
+    random_bytes(secret, sizeof(secret));
+    enum store_status status = db_exec(db, version_1);
+    if (status == STORE_OK)
+        status = set_meta(db, "secret", secret, sizeof(secret), 0);
+    // UIDVALIDITY grows from the time the store was made, so that it is larger than in a store that was lost.
+    if (status == STORE_OK)
+        status = set_meta(db, "uid_validity", NULL, 0, clock_wall_s() & UINT32_MAX);
+    return status;
+}
+
+schema_migration *const schema_migrations[] = {make_version_1};
+const size_t schema_n_migrations = ARRAY_LEN(schema_migrations);
+
+static bool read_number(struct db *db, const char *sql, int64_t *ret) {
+    sqlite3_stmt *stmt = NULL;
+    bool ok = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+    if (ok)
+        *ret = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return ok;
+}
+
+static bool read_version(struct db *db, int64_t *ret_version, int64_t *ret_application, int64_t *ret_objects) {
+    return read_number(db, "PRAGMA user_version", ret_version) &&
+           read_number(db, "PRAGMA application_id", ret_application) &&
+           read_number(db, "SELECT count(*) FROM sqlite_schema", ret_objects);
+}
+
+enum schema_state schema_check(struct db *db, size_t n_migrations) {
+    int64_t version, application, objects;
+    if (!read_version(db, &version, &application, &objects))
+        return SCHEMA_UNREADABLE;
+    if (version == 0 && application == 0 && objects == 0)
+        return SCHEMA_OLDER; // new and empty
+    if (application != SCHEMA_APPLICATION_ID || version < 1)
+        return SCHEMA_FOREIGN;
+    return version == (int64_t)n_migrations  ? SCHEMA_CURRENT
+           : version < (int64_t)n_migrations ? SCHEMA_OLDER
+                                             : SCHEMA_NEWER;
+}
+
+static enum store_status migrate_one(struct db *db, schema_migration *migration, size_t version) {
+    char sql[128];
+    (void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %zu", SCHEMA_APPLICATION_ID,
+                   version);
+    enum store_status status = db_exec(db, "BEGIN IMMEDIATE");
+    if (status == STORE_OK)
+        status = migration(db);
+    if (status == STORE_OK)
+        status = db_exec(db, sql);
+    if (status == STORE_OK)
+        status = db_exec(db, "COMMIT");
+    if (status != STORE_OK && sqlite3_get_autocommit(db->handle) == 0)
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+bool schema_migrate(struct db *db, schema_migration *const *migrations, size_t n, const char **ret_error) {
+    switch (schema_check(db, n)) {
+    case SCHEMA_CURRENT:
+        return true;
+    case SCHEMA_NEWER:
+        *ret_error = "the database was written by a newer version of this program";
+        return false;
+    case SCHEMA_FOREIGN:
+        *ret_error = "the database belongs to another program";
+        return false;
+    case SCHEMA_UNREADABLE:
+        *ret_error = "the database cannot be read";
+        return false;
+    case SCHEMA_OLDER:
+        break;
+    }
+    int64_t version;
+    if (!read_number(db, "PRAGMA user_version", &version)) {
+        *ret_error = "the database cannot be read";
+        return false;
+    }
+    for (size_t i = (size_t)version; i < n; i++) {
+        if (migrate_one(db, migrations[i], i + 1) != STORE_OK) {
+            *ret_error = "the database could not be brought to this version; it was left as it was";
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// Migrations: from nothing, from an older version, and the refusal of what is newer or not ours.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "store/sqlite/schema.h"
+#include "store/test_support.h"
+
+static enum store_status add_column(struct db *db) {
+    return db_exec(db, "ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'");
+}
+
+static enum store_status half_done(struct db *db) {
+    enum store_status status = db_exec(db, "CREATE TABLE half(x); UPDATE account SET colour = 'blue'");
+    return status == STORE_OK ? STORE_FAILED : status;
+}
+
+// Versions 1 to 3 of a program of the future: 2 adds a column, 3 fails.
+static void test_older(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    make_account(&f, "a@example.org", NULL);
+    fixture_close(&f);
+    schema_migration *const migrations[] = {schema_migrations[0], add_column, half_done};
+    const char *error = NULL;
+    struct db *db = db_open(f.dir, &error);
+    assert_non_null(db);
+    assert_int_equal(schema_check(db, 2), SCHEMA_OLDER);
+    assert_true(schema_migrate(db, migrations, 2, &error));
+    assert_int_equal(schema_check(db, 2), SCHEMA_CURRENT);
+    assert_false(schema_migrate(db, migrations, 3, &error));
+    assert_string_equal(error, "the database could not be brought to this version; it was left as it was");
+    assert_int_equal(schema_check(db, 2), SCHEMA_CURRENT);
+    db_close(db);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM account WHERE colour = 'red'"), 1);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
+
+    // Now this program finds a database of version 2.
+    struct store_settings settings = {.dir = f.dir, .mailbox_quota = 1, .n_readers = 1};
+    int n;
+    assert_null(store_open(&settings, &error));
+    assert_string_equal(error, "the database was written by a newer version of this program");
+    assert_string_equal(fixture_verify(&f, &n), "error: the database was written by a newer version of this program");
+    fixture_sql(&f, "ALTER TABLE account DROP COLUMN colour; PRAGMA user_version = 1");
+    fixture_open(&f);
+    fixture_done(&f);
+}
+
+static size_t read_database(struct fixture *f, char *ret, size_t size) {
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/martlet.db", f->dir);
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, ret, size);
+    (void)close(fd);
+    assert_true(n > 0 && (size_t)n < size);
+    return (size_t)n;
+}
+
+// Refused, and not an octet of it changed.
+static void test_refused_untouched(void **state) {
+    static const struct {
+        const char *sql, *error;
+    } cases[] = {
+        {"PRAGMA user_version = 2", "the database was written by a newer version of this program"},
+        {"PRAGMA user_version = 1; PRAGMA application_id = 5", "the database belongs to another program"},
+        {"PRAGMA user_version = 0", "the database belongs to another program"},
+    };
+    static char before[1 << 20], after[1 << 20];
+    struct fixture f;
+    fixture_init(&f);
+    make_account(&f, "a@example.org", NULL);
+    fixture_close(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        fixture_sql(&f, cases[i].sql);
+        size_t n = read_database(&f, before, sizeof(before));
+        struct store_settings settings = {.dir = f.dir, .mailbox_quota = 1, .n_readers = 1};
+        const char *error = NULL;
+        assert_null(store_open(&settings, &error));
+        assert_string_equal(error, cases[i].error);
+        assert_int_equal(read_database(&f, after, sizeof(after)), n);
+        assert_memory_equal(before, after, n);
+    }
+    fixture_sql(&f, "PRAGMA user_version = 1; PRAGMA application_id = 0x6d726c74");
+    fixture_open(&f);
+    fixture_done(&f);
+}
+
+// Sorting keys leaves no trace on the disk, whoever opens the database.
+static void test_no_temporary_files(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    fixture_close(&f);
+    const char *error = NULL;
+    struct db *db = db_open(f.dir, &error);
+    assert_non_null(db);
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db->handle, "PRAGMA temp_store", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(stmt, 0), 2); // MEMORY
+    (void)sqlite3_finalize(stmt);
+    db_close(db);
+    fixture_open(&f);
+    fixture_done(&f);
+}
+
+// What the file itself remembers.
+static void test_settings(void **state) {
+    static const struct {
+        const char *sql;
+        int64_t want;
+    } cases[] = {
+        {"PRAGMA auto_vacuum", 2},
+        {"SELECT journal_mode = 'wal' FROM pragma_journal_mode", 1},
+        {"PRAGMA application_id", SCHEMA_APPLICATION_ID},
+        {"PRAGMA user_version", 1},
+        {"PRAGMA page_size", 4096},
+        {"SELECT length(value) FROM meta WHERE name = 'secret'", DB_SECRET_LEN},
+    };
+    struct fixture f;
+    fixture_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(fixture_number(&f, cases[i].sql), cases[i].want);
+    fixture_done(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_older),
+        cmocka_unit_test(test_refused_untouched),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_no_temporary_files),
+    };
+    return cmocka_run_group_tests_name("store/schema", tests, NULL, NULL);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "store/sqlite/sql.h"
+
+#define MAILBOX_COLUMNS                                                                                                \
+    "m.id, m.account_id, m.uid_validity, m.uid_next, m.modseq, m.messages, m.unseen, m.deleted, m.octets"
+#define ENTRY_COLUMNS "uid, body_id, key, flags, keywords, size, date, modseq"
+
+const char *const sql_text[SQL_COUNT] = {
+    [SQL_ACCOUNT_BY_ADDRESS] = "SELECT id, inbox_id, password, blocked, last_login_day FROM account WHERE address = ?1",
+    [SQL_ACCOUNT_INSERT] = "INSERT INTO account(address, password, inbox_id, last_login_day) VALUES(?1, ?2, 0, ?3)",
+    [SQL_ACCOUNT_SET_INBOX] = "UPDATE account SET inbox_id = ?2 WHERE id = ?1",
+    [SQL_ACCOUNT_TOUCH] = "UPDATE account SET last_login_day = ?2 WHERE id = ?1 AND last_login_day < ?2",
+    [SQL_ACCOUNT_EXISTS] = "SELECT 1 FROM account WHERE id = ?1",
+    [SQL_ACCOUNT_USED] = "SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = ?1",
+    [SQL_TOKEN_INSERT] = "INSERT INTO token(account_id, token) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
+    [SQL_TOKEN_TRIM] = "DELETE FROM token WHERE account_id = ?1 AND id NOT IN"
+                       " (SELECT id FROM token WHERE account_id = ?1 ORDER BY id DESC LIMIT ?2)",
+    [SQL_TOKEN_LIST] = "SELECT token FROM token WHERE account_id = ?1 ORDER BY id",
+
+    [SQL_UID_VALIDITY_NEXT] = "UPDATE meta SET value = value + 1 WHERE name = 'uid_validity' RETURNING value",
+    [SQL_MAILBOX_INSERT] = "INSERT INTO mailbox(account_id, name, uid_validity, subscribed) VALUES(?1, ?2, ?3, ?4)",
+    [SQL_MAILBOX_LIST] = "SELECT id, name, subscribed FROM mailbox WHERE account_id = ?1 ORDER BY name",
+    [SQL_MAILBOX_COUNT] = "SELECT count(*) FROM mailbox WHERE account_id = ?1",
+    [SQL_MAILBOX_BY_NAME] = "SELECT " MAILBOX_COLUMNS " FROM mailbox m WHERE m.account_id = ?1 AND m.name = ?2",
+    [SQL_MAILBOX_BY_ID] = "SELECT " MAILBOX_COLUMNS " FROM mailbox m WHERE m.id = ?1",
+    [SQL_MAILBOX_FOR_DELIVERY] =
+        "SELECT " MAILBOX_COLUMNS
+        " FROM account a JOIN mailbox m ON m.id = a.inbox_id WHERE a.address = ?1 AND NOT a.blocked",
+    [SQL_MAILBOX_SAVE] =
+        "UPDATE mailbox SET uid_next = ?2, modseq = ?3, messages = ?4, unseen = ?5, deleted = ?6, octets = ?7"
+        " WHERE id = ?1",
+    [SQL_MAILBOX_RENAME] = "UPDATE mailbox SET name = ?2, uid_validity = ?3 WHERE id = ?1",
+    [SQL_MAILBOX_SUBSCRIBE] = "UPDATE mailbox SET subscribed = ?2 WHERE id = ?1",
+    [SQL_MAILBOX_DELETE] = "DELETE FROM mailbox WHERE id = ?1",
+    // "0" is the octet after "/": the names between are those that begin with name and "/".
+    [SQL_MAILBOX_CHILDREN] =
+        "SELECT id, name FROM mailbox WHERE account_id = ?1 AND name > ?2 || '/' AND name < ?2 || '0'"
+        " ORDER BY name",
+
+    [SQL_ENTRY_INSERT] = "INSERT INTO entry(mailbox_id, " ENTRY_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_ENTRY_RANGE] =
+        "SELECT " ENTRY_COLUMNS " FROM entry WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid",
+    [SQL_ENTRY_DELETED] = "SELECT " ENTRY_COLUMNS " FROM entry INDEXED BY entry_deleted"
+                          " WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 AND flags & 8 ORDER BY uid",
+    [SQL_ENTRY_UIDS] = "SELECT uid, flags FROM entry WHERE mailbox_id = ?1 ORDER BY uid",
+    [SQL_ENTRY_SET_FLAGS] =
+        "UPDATE entry SET flags = ?3, keywords = ?4, modseq = ?5 WHERE mailbox_id = ?1 AND uid = ?2",
+    [SQL_ENTRY_DELETE] = "DELETE FROM entry WHERE mailbox_id = ?1 AND uid = ?2",
+    [SQL_ENTRY_DELETE_ALL] = "DELETE FROM entry WHERE mailbox_id = ?1",
+
+    [SQL_BODY_INSERT] = "INSERT INTO body(format, refs, size, file) VALUES(?1, ?2, ?3, ?4)",
+    [SQL_BODY_DATA_INSERT] = "INSERT INTO body_data(id, data) VALUES(?1, ?2)",
+    [SQL_BODY_REF] = "UPDATE body SET refs = refs + 1 WHERE id = ?1",
+    [SQL_BODY_UNREF] = "UPDATE body SET refs = refs - 1 WHERE id = ?1 AND refs > 1",
+    [SQL_BODY_DELETE] = "DELETE FROM body WHERE id = ?1 RETURNING file",
+    [SQL_BODY_DATA_DELETE] = "DELETE FROM body_data WHERE id = ?1",
+    [SQL_BODY_LOAD] = "SELECT format, size, file FROM body WHERE id = ?1",
+    [SQL_BODY_DATA_LOAD] = "SELECT data FROM body_data WHERE id = ?1",
+    [SQL_BODY_HAS_FILE] = "SELECT 1 FROM body INDEXED BY body_file WHERE file = ?1",
+
+    // Remembered under the day before counts too, and under the one after, when the clock was set back over midnight;
+    // the same of this day is a conflict. Nothing is inserted then.
+    [SQL_ACCEPTED_INSERT] = "INSERT INTO accepted(day, hash) SELECT ?1, ?2"
+                            " WHERE NOT EXISTS(SELECT 1 FROM accepted WHERE day IN (?1 - 1, ?1 + 1) AND hash = ?2)"
+                            " ON CONFLICT DO NOTHING",
+    [SQL_ACCEPTED_DELETE] = "DELETE FROM accepted WHERE day = ?1 AND hash = ?2",
+    [SQL_ACCEPTED_PURGE] = "DELETE FROM accepted WHERE (day, hash) IN"
+                           " (SELECT day, hash FROM accepted WHERE day < ?1 ORDER BY day, hash LIMIT ?2)",
+    [SQL_ACCEPTED_PURGE_FUTURE] = "DELETE FROM accepted WHERE (day, hash) IN"
+                                  " (SELECT day, hash FROM accepted WHERE day > ?1 ORDER BY day, hash LIMIT ?2)",
+
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_SAVEPOINT] = "SAVEPOINT op",
+    [SQL_SAVEPOINT_RELEASE] = "RELEASE op",
+    [SQL_SAVEPOINT_ROLLBACK] = "ROLLBACK TO op",
+};

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Every statement that operations run, by name. Each is prepared once per connection, when it is first used.
+#pragma once
+
+enum sql {
+    // accounts
+    SQL_ACCOUNT_BY_ADDRESS,
+    SQL_ACCOUNT_INSERT,
+    SQL_ACCOUNT_SET_INBOX,
+    SQL_ACCOUNT_TOUCH,
+    SQL_ACCOUNT_EXISTS,
+    SQL_ACCOUNT_USED,
+    SQL_TOKEN_INSERT,
+    SQL_TOKEN_TRIM,
+    SQL_TOKEN_LIST,
+    // mailboxes
+    SQL_UID_VALIDITY_NEXT,
+    SQL_MAILBOX_INSERT,
+    SQL_MAILBOX_LIST,
+    SQL_MAILBOX_COUNT,
+    SQL_MAILBOX_BY_NAME,
+    SQL_MAILBOX_BY_ID,
+    SQL_MAILBOX_FOR_DELIVERY,
+    SQL_MAILBOX_SAVE,
+    SQL_MAILBOX_RENAME,
+    SQL_MAILBOX_SUBSCRIBE,
+    SQL_MAILBOX_DELETE,
+    SQL_MAILBOX_CHILDREN,
+    // entries
+    SQL_ENTRY_INSERT,
+    SQL_ENTRY_RANGE,
+    SQL_ENTRY_DELETED,
+    SQL_ENTRY_UIDS,
+    SQL_ENTRY_SET_FLAGS,
+    SQL_ENTRY_DELETE,
+    SQL_ENTRY_DELETE_ALL,
+    // bodies
+    SQL_BODY_INSERT,
+    SQL_BODY_DATA_INSERT,
+    SQL_BODY_REF,
+    SQL_BODY_UNREF,
+    SQL_BODY_DELETE,
+    SQL_BODY_DATA_DELETE,
+    SQL_BODY_LOAD,
+    SQL_BODY_DATA_LOAD,
+    SQL_BODY_HAS_FILE,
+    // the memory of accepted messages
+    SQL_ACCEPTED_INSERT,
+    SQL_ACCEPTED_DELETE,
+    SQL_ACCEPTED_PURGE,
+    SQL_ACCEPTED_PURGE_FUTURE,
+    // transactions
+    SQL_BEGIN_READ,
+    SQL_BEGIN_WRITE,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_SAVEPOINT,
+    SQL_SAVEPOINT_RELEASE,
+    SQL_SAVEPOINT_ROLLBACK,
+    SQL_COUNT,
+};
+
+extern const char *const sql_text[SQL_COUNT];

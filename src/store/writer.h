@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The writer: one thread that takes every write that waits, runs each in a savepoint of one transaction, syncs once,
+// announces what changed and then completes them. When the commit fails, all of them failed. Private to the store.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "store/backend.h"
+#include "store/op_queue.h"
+
+// For tests: the commit is made and fails all the same, as when the crash comes before the next one.
+enum { WRITER_FAULT_IN_DOUBT = -1 };
+
+struct writer {
+    struct store *store;
+    const struct store_backend *backend;
+    struct backend_conn *conn;
+    struct op_queue *queue;
+    store_on_change *on_change;
+    void *on_change_arg;
+    void (*start_checkpoint)(void *arg); // asks for one beside the writer
+    void *arg;
+    uint64_t tidied_ms;
+    _Atomic uint64_t commits;
+    _Atomic int fail_commit; // a store_status or WRITER_FAULT_IN_DOUBT; for tests
+};
+
+// The thread's function: returns when the queue is closed and empty.
+void writer_run(struct writer *w);
