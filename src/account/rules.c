@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "account/rules.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "account/name.h"
+#include "account/resources.h"
+
+enum { MIB = 1024 * 1024 };
+
+PRINTF_LIKE(2, 3) static bool refuse(struct account_refusal *r, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(r->reason, sizeof(r->reason), fmt, args);
+    va_end(args);
+    return false;
+}
+
+static bool check_registration(const struct account_creation *c, struct account_refusal *r) {
+    return c->config->registration == REGISTRATION_OPEN || refuse(r, "registration is not open");
+}
+
+static bool check_nocreate(const struct account_creation *c, struct account_refusal *r) {
+    const char *path = c->config->nocreate_path;
+    return path[0] == '\0' || access(path, F_OK) != 0 || refuse(r, "the nocreate file exists");
+}
+
+static bool check_password(const struct account_creation *c, struct account_refusal *r) {
+    return c->password.len >= c->config->password_min_length ||
+           refuse(r, "password shorter than %u", c->config->password_min_length);
+}
+
+static bool check_local_part(const struct account_creation *c, struct account_refusal *r) {
+    struct slice local_part = account_name_local_part(c->address);
+    if (!account_local_part_is_valid(local_part))
+        return refuse(r, "local part has other characters than a-z 0-9 . _ -");
+    if (local_part.len < c->config->username_min_length || local_part.len > c->config->username_max_length)
+        return refuse(r, "local part length not within %u to %u", c->config->username_min_length,
+                      c->config->username_max_length);
+    return true;
+}
+
+static bool check_resources(const struct account_creation *c, struct account_refusal *r) {
+    struct account_resource_values v;
+    account_resources_read(c->resources, c->config->state_dir, &v);
+    unsigned long long want_memory = c->config->min_available_memory / MIB;
+    unsigned long long want_disk = c->config->min_free_disk_space / MIB;
+    r->is_shortage = true;
+    if (v.has_load && v.load_1m > c->config->max_load_1m)
+        return refuse(r, "load avg %.2f > %.2f", v.load_1m, c->config->max_load_1m);
+    if (v.has_memory && v.memory_mb < want_memory)
+        return refuse(r, "available memory %lluMB < %lluMB", (unsigned long long)v.memory_mb, want_memory);
+    if (v.has_disk && v.disk_mb < want_disk)
+        return refuse(r, "free disk %lluMB < %lluMB", (unsigned long long)v.disk_mb, want_disk);
+    r->is_shortage = false;
+    return true;
+}
+
+// In this order: what is cheap and certain first.
+static bool (*const rules[])(const struct account_creation *c, struct account_refusal *r) = {
+    check_registration, check_password, check_local_part, check_nocreate, check_resources,
+};
+
+bool account_rules_allow(const struct account_creation *c, struct account_refusal *ret_refusal) {
+    *ret_refusal = (struct account_refusal){.reason = ""};
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+        if (!rules[i](c, ret_refusal))
+            return false;
+    return true;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The rules that a new account must meet: a table, tried in order; the first that fails refuses. They touch the file
+// system and belong on a worker thread. Existing accounts never meet them.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/panic.h"
+#include "base/slice.h"
+#include "config/config.h"
+
+struct account_resources;
+
+struct account_creation {
+    struct slice address; // normalised, of our domain
+    struct slice password;
+    const struct config *config;
+    struct account_resources *resources;
+};
+
+struct account_refusal {
+    bool is_shortage; // the machine lacks something; an operator wants to know
+    char reason[96];  // "available memory 120MB < 200MB"; never the name or the password
+};
+
+MUST_USE bool account_rules_allow(const struct account_creation *c, struct account_refusal *ret_refusal);
