@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Where the certificate comes from: files that the operator names, or a self-signed pair that is made once in STATE/tls
+// and never replaced, because clients remember its key.
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/panic.h"
+#include "martlet/files.h"
+
+struct config;
+
+struct certificate {
+    char *cert_pem, *key_pem; // owned, NUL-terminated
+};
+void certificate_free(struct certificate *c); // wipes the key; the struct is the caller's; zeroed is accepted
+
+// By the configuration's tls_external_cert_and_key. An ACME client may be replacing the pair; that they belong together
+// is checked by whoever uses them.
+MUST_USE bool certificate_read(const struct config *config, struct certificate *ret, char ret_error[FILES_ERROR_MAX]);
+// Reads or makes STATE/tls/cert.pem and key.pem; state_fd is the state directory. No link is followed there. With
+// `is_dev` the certificate is good for the loopback addresses too, and one for another domain is replaced.
+MUST_USE bool certificate_self_signed(int state_fd, const struct config *config, bool is_dev, struct certificate *ret,
+                                      char ret_error[FILES_ERROR_MAX]);
+
+// What the two files looked like; differs once one of them was replaced or written. Zeroed when they are not there.
+struct certificate_stamp {
+    struct {
+        ino_t inode;
+        off_t size;
+        struct timespec changed;
+    } file[2];
+};
+struct certificate_stamp certificate_look(const struct config *config);
+bool certificate_same(const struct certificate_stamp *a, const struct certificate_stamp *b);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// The loops of the relay and their threads: one for each core that this process may use.
+#pragma once
+
+#include <stddef.h>
+
+#include "base/panic.h"
+
+struct crew;
+struct loop;
+
+struct crew *crew_new(void);
+size_t crew_size(const struct crew *c);
+struct loop *const *crew_loops(const struct crew *c);
+// Starts the threads; returns when every loop runs.
+void crew_start(struct crew *c);
+// Calls fn on the thread of every loop and waits until all have returned. Between start and stop, not from a loop.
+void crew_call(struct crew *c, void (*fn)(void *arg, struct loop *loop, size_t index), void *arg);
+// Ends the loops after their current turn and joins the threads. Without effect when they do not run.
+void crew_stop(struct crew *c);
+// Runs what was posted to the loops and frees them. Stopped, or never started.
+void crew_free(struct crew *c);

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// `martlet dev`: a whole relay on loopback for trying things out, without root, DNS or a public certificate. It prints
+// the login of an account that does not exist yet: the first login makes it.
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "config/config.h"
+#include "martlet/command.h"
+#include "martlet/parent.h"
+#include "martlet/ports.h"
+#include "martlet/qr.h"
+#include "martlet/source.h"
+
+#define CONFIG_NAME "martlet.ini"
+
+enum { PASSWORD_LEN = 22, NAME_LEN = 9, LINK_MAX_LEN = 1024 };
+
+// The configuration of a new directory; it may be edited, and SIGHUP reads it again.
+static const char first_config[] = "# Written by `martlet dev`. The options --dir, --domain and --set win over it.\n"
+                                   "[params]\n"
+                                   "mail_domain = _martlet.test\n"
+                                   "# No limit that depends on the machine or protects against strangers.\n"
+                                   "max_new_accounts_per_hour = 0\n"
+                                   "max_load_1m = 100000\n"
+                                   "min_available_memory = 0\n"
+                                   "min_free_disk_space = 0\n"
+                                   "nocreate_path =\n";
+
+struct dev {
+    const struct source *source;
+    const struct ports *ports;
+    uint16_t offset;
+};
+
+static uint32_t within(uint32_t wanted, uint32_t min, uint32_t max) {
+    return wanted < min ? min : wanted > max ? max : wanted;
+}
+
+// A fresh login as a link that clients open (dclogin): host and ports are given, so that no DNS is asked; ic=3 accepts
+// the self-signed certificate.
+static void make_link(const struct dev *d, char ret[LINK_MAX_LEN]) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    const struct config *c = d->source->config;
+    char name[65], password[129];
+    random_string(name, within(NAME_LEN, c->username_min_length, c->username_max_length), letters);
+    random_string(password, within(PASSWORD_LEN, c->password_min_length, sizeof(password) - 1), letters);
+    (void)snprintf(ret, LINK_MAX_LEN, "dclogin:%s@%s?p=%s&v=1&ih=127.0.0.1&ip=%u&is=ssl&sh=127.0.0.1&sp=%u&ss=ssl&ic=3",
+                   name, c->mail_domain, password, ports_number("imaps") + d->offset,
+                   ports_number("smtps") + d->offset);
+}
+
+static void print_ports(const struct ports *ports) {
+    (void)printf("\n  %-12s %-6s %s\n", "service", "port", "addresses");
+    for (const struct ports_service *s = ports_services; s->name != NULL; s++) {
+        const char *separator = "";
+        for (size_t i = 0; i < ports->n; i++) {
+            const struct ports_socket *p = &ports->sockets[i];
+            if (strcmp(p->service, s->name) != 0)
+                continue;
+            if (separator[0] == '\0')
+                (void)printf("  %-12s %-6u ", s->name, p->number);
+            (void)printf("%s%s", separator, p->is_ipv6 ? "::1" : "127.0.0.1");
+            separator = ", ";
+        }
+        (void)printf("\n");
+    }
+}
+
+static void on_ready(void *arg) {
+    const struct dev *d = arg;
+    char link[LINK_MAX_LEN];
+    make_link(d, link);
+    print_ports(d->ports);
+    (void)printf("\n%s\n\n", link);
+    if (!qr_print(stdout, link, isatty(STDOUT_FILENO) == 1))
+        (void)printf("(the link is too long for a QR code)\n");
+    (void)printf("\nmartlet: ready\n");
+    (void)fflush(stdout);
+}
+
+// Makes the directory with its configuration where they are missing. ret_path is absolute, which the relay's sandbox
+// needs.
+static bool prepare_dir(const char *dir, char ret_path[PATH_MAX]) {
+    char error[FILES_ERROR_MAX];
+    int fd = files_make_dir(dir, error);
+    bool ok = fd >= 0 && (faccessat(fd, CONFIG_NAME, F_OK, 0) == 0 ||
+                          files_write(fd, CONFIG_NAME, slice_from_cstr(first_config), error));
+    if (ok && realpath(dir, ret_path) == NULL) {
+        (void)snprintf(error, sizeof(error), "%.300s: %s", dir, strerror(errno));
+        ok = false;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    if (!ok)
+        (void)fprintf(stderr, "martlet: %s\n", error);
+    return ok;
+}
+
+static int serve_on_loopback(struct source *source, uint16_t offset) {
+    int status = 1;
+    struct ports ports = {0};
+    struct dev dev = {source, &ports, offset};
+    char error[PORTS_ERROR_MAX];
+    if (source_load_config(source)) {
+        struct ports_settings where = {.offset = offset, .loopback = true, .ipv6 = !source->config->disable_ipv6};
+        if (!ports_open(&ports, &where, error))
+            (void)fprintf(stderr, "martlet: %s\n", error);
+        else if (source_prepare(source))
+            status = parent_run(&(struct parent_settings){
+                .source = source,
+                .ports = &ports,
+                .on_ready = on_ready,
+                .arg = &dev,
+                .hangup_ends = isatty(STDIN_FILENO) == 1,
+            });
+    }
+    ports_close(&ports);
+    source_done(source);
+    return status;
+}
+
+static int run_dev(int argc, char **argv) {
+    static const struct option options[] = {
+        {"port-offset", required_argument, NULL, 'o'},
+        {"domain", required_argument, NULL, 'd'},
+        {"dir", required_argument, NULL, 'D'},
+        {"set", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct command_sets sets = {0};
+    uint16_t offset = 10000;
+    const char *dir = ".run", *domain = "_martlet.test";
+    // Places for our own two settings, before those of the command line, which win.
+    sets.n = 2;
+    int option;
+    while ((option = command_next_option(&dev_command, argc, argv, options)) != -1) {
+        if (option == 'o')
+            offset = command_port_offset(optarg);
+        else if (option == 'd')
+            domain = optarg;
+        else if (option == 'D')
+            dir = optarg;
+        else
+            command_add_set(&sets, optarg);
+    }
+    if (optind < argc)
+        command_misuse(&dev_command, "what is \"%s\"?", argv[optind]);
+
+    char path[PATH_MAX], dir_setting[PATH_MAX + 16], config_path[PATH_MAX + 16], domain_setting[300];
+    if (!prepare_dir(dir, path))
+        return 1;
+    (void)snprintf(dir_setting, sizeof(dir_setting), "state_dir=%s", path);
+    (void)snprintf(config_path, sizeof(config_path), "%s/" CONFIG_NAME, path);
+    (void)snprintf(domain_setting, sizeof(domain_setting), "mail_domain=%s", domain);
+    sets.values[0] = dir_setting;
+    sets.values[1] = domain_setting;
+    struct source source = {.config_path = config_path, .overrides = sets.values, .is_dev = true};
+    return serve_on_loopback(&source, offset);
+}
+
+const struct command dev_command = {
+    .name = "dev",
+    .summary = "run a relay on loopback for trying things out",
+    .usage = "dev [--port-offset N] [--domain DOMAIN] [--dir DIRECTORY] [--set KEY=VALUE]...\n"
+             "\n"
+             "Serves on 127.0.0.1 and ::1 with a self-signed certificate, prints a login for a client,\n"
+             "then \"martlet: ready\". Ctrl-C ends it.\n"
+             "\n"
+             "  --port-offset N    added to 143, 465, 587 and 993; 10000\n"
+             "  --domain DOMAIN    the mail domain; _martlet.test\n"
+             "  --dir DIRECTORY    where it keeps its state and martlet.ini; .run\n"
+             "  --set KEY=VALUE    a configuration key; may be repeated",
+    .run = run_dev,
+};

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Who has a TCP port on this machine, looked up in /proc, for the sentence that says why a port cannot be bound.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/panic.h"
+
+enum { PORT_HOLDER_MAX = 64 };
+
+// Writes "nginx (pid 812)". False when it cannot be found (another user's process, no /proc).
+MUST_USE bool port_holder_find(uint16_t port, char ret[PORT_HOLDER_MAX]);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// The system call filter of the relay.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/panic.h"
+
+// Lets through what the C library, OpenSSL, SQLite, libevent and threads need. Any other call fails with ENOSYS, so
+// that a library can fall back; a call that only an intruder makes (running a program, tracing, mounting) kills the
+// process. Needs no_new_privs. *ret_on is false on a kernel without seccomp. False when the filter is refused.
+MUST_USE bool seccomp_restrict(bool *ret_on);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Gives free memory of the heap back to the kernel after storms of logins and connections; the C library does it only
+// at the top of the heap.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct trim {
+    uint64_t looked_ms;
+    size_t free_then; // octets free in the heap after the last trim
+};
+
+// At most every `every_ms`: trims when the free memory has changed much since the last time.
+void trim_if_due(struct trim *t, uint64_t now_ms, uint64_t every_ms);
