@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Power cuts: every change of the state directory is recorded, then cut off at random points with what was not synced
+kept, lost or torn at random. A relay that starts on what is left must have every message it had acknowledged before
+that point, once, and nothing that a client had expunged.
+
+The program under test is the release build (MARTLET_RELEASE): a sanitizer and a preloaded library do not go together.
+POWER_POINTS sets the number of points (30), POWER_SEED makes a run repeatable.
+"""
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from ledger import Reader, Sender
+from relay import NO_RATE, Relay, release_binary_path, run_martlet
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "power"))
+from replay import Log  # noqa: E402
+
+POINTS = int(os.environ.get("POWER_POINTS", "30"))
+SEED = int(os.environ.get("POWER_SEED", time.time_ns() % 1_000_000))
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Some seconds of life with three mailboxes: the log, and the promises by their position in it."""
+    folder = tmp_path_factory.mktemp("power")
+    library, log = folder / "recorder.so", folder / "log"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, HERE / "power" / "recorder.c", "-ldl"],
+        check=True,
+    )
+    state = folder / "state"
+    state.mkdir()
+    root_inode = state.stat().st_ino
+    env = {"LD_PRELOAD": str(library), "RECORDER_DIR": str(state), "RECORDER_LOG": str(log)}
+    promises = []  # (position, "taken" or "deleted", account number, Message-ID)
+
+    with Relay(settings=NO_RATE, state=state, binary=release_binary_path(), env=env) as relay:
+        accounts = [relay.new_account() for _ in range(3)]
+        ready = log.stat().st_size
+        addresses = [a.address for a in accounts]
+
+        def on_taken(numbers):
+            return lambda message_id: promises.extend((log.stat().st_size, "taken", n, message_id) for n in numbers)
+
+        def on_deleted(message_ids):
+            position = log.stat().st_size
+            promises.extend((position, "deleted", 1, m) for m in message_ids)
+
+        threads = [
+            Sender(relay, relay.new_account(), addresses[:2], sizes=(800, 5000, 30_000), on_taken=on_taken([0, 1])),
+            Sender(relay, relay.new_account(), addresses[1:], sizes=(100_000, 800, 400_000), on_taken=on_taken([1, 2])),
+            Reader(relay, accounts[1], on_deleted=on_deleted),
+        ]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline and log.stat().st_size < 60_000_000:
+            time.sleep(0.05)
+        for thread in threads:
+            thread.finish()
+        relay.stop()
+    octets = log.read_bytes()
+    recorded = Log(octets, str(state), root_inode)
+    assert recorded.end == len(octets)
+    return recorded, ready, promises, accounts, state
+
+
+def test_recorder_has_seen_everything(recording):
+    """Nothing lost by the test itself: the whole log replayed is the directory that is there."""
+    recorded, _, promises, _, state = recording
+    assert recorded.unknown == []
+    expected = {str(p): p.read_bytes() for p in state.rglob("*") if p.is_file() and not p.name.endswith("-shm")}
+    got = {path: octets for path, octets in recorded.complete().items() if not path.endswith("-shm")}
+    assert got.keys() == expected.keys()
+    assert [p for p in got if got[p] != expected[p]] == []
+    assert sum(1 for p in promises if p[1] == "taken") >= 20
+
+
+def mailbox(relay, account):
+    with relay.imap(account) as imap:
+        imap.ok("SELECT INBOX")
+        return list(imap.message_ids().values())
+
+
+def check_point(recording, point, chance, folder):
+    """Rebuilds, starts, compares; returns sentences about what is wrong."""
+    recorded, _, promises, accounts, _ = recording
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    for path, octets in sorted(recorded.directory(point, chance).items()):
+        target = folder / os.path.relpath(path, recorded.root)
+        if octets is None:
+            target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not path.endswith("-shm"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(octets)
+            target.chmod(0o600)
+    wrong = []
+    with Relay(settings=NO_RATE, state=folder, binary=release_binary_path()) as relay:
+        for number, account in enumerate(accounts):
+            there = mailbox(relay, account)
+            taken = {m for p, what, n, m in promises if p <= point and what == "taken" and n == number}
+            deleted = {m for p, what, n, m in promises if p <= point and what == "deleted" and n == number}
+            # A deletion that was under way when the power went may have happened; its promise is later than the point.
+            later = {m for p, what, n, m in promises if p > point and what == "deleted" and n == number}
+            lost = taken - deleted - later - set(there)
+            if lost:
+                wrong.append(f"mailbox {number}: {len(lost)} of {len(taken)} acknowledged messages are lost")
+            if len(there) != len(set(there)):
+                wrong.append(f"mailbox {number}: a message is there twice")
+            if deleted & set(there):
+                wrong.append(f"mailbox {number}: {len(deleted & set(there))} deleted messages have come back")
+            with relay.imap(account) as imap:  # every body that is listed can be read
+                imap.ok("SELECT INBOX")
+                if len(imap.fetch()) != len(there):
+                    wrong.append(f"mailbox {number}: a body cannot be read")
+        relay.stop()
+    done = run_martlet("verify", folder, binary=release_binary_path())
+    if done.returncode != 0:
+        wrong.append("verify: " + (done.stdout + done.stderr).strip())
+    return wrong
+
+
+@pytest.mark.limit(60 + 6 * POINTS)
+def test_power_cuts(recording, tmp_path):
+    recorded, ready, promises, _, _ = recording
+    chance = random.Random(SEED)
+    print(f"seed {SEED}; {recorded.end} octets of log, {len(promises)} promises")
+    # Half of the points right behind a promise, where it hurts most; the others anywhere.
+    points = [chance.choice(promises)[0] for _ in range(POINTS // 2)]
+    points += [chance.randrange(ready, recorded.end) for _ in range(POINTS - len(points))]
+    wrong = []
+    for point in points:
+        for sentence in check_point(recording, point, chance, tmp_path / "state"):
+            wrong.append(f"cut at {point}: {sentence}")
+    assert wrong == [], f"seed {SEED}\n" + "\n".join(wrong)
