@@ -15,7 +15,11 @@
 #include "base/random.h"
 #include "store/test_support.h"
 
-enum { MESSAGE_LEN = 60000, WRITERS = 16, READERS = 16, BASE = 100, LOG_MAX = 40 * 1024 * 1024 };
+enum { MESSAGE_LEN = 60000, WRITERS = 16, READERS = 16, BASE = 100 };
+enum {
+    WRITTEN_MIN = 128 * 1024 * 1024, // a log that nobody empties is at least as large
+    LOG_MAX = 64 * 1024 * 1024,      // 24 MiB where the threads get the processor when they want it
+};
 
 struct load {
     struct fixture f;
@@ -36,7 +40,7 @@ static uint64_t log_size(const struct load *l) {
 }
 
 static bool is_over(struct load *l) {
-    if (clock_mono_ms() < l->until_ms)
+    if (clock_mono_ms() < l->until_ms || l->written * MESSAGE_LEN < WRITTEN_MIN)
         return false;
     if (--l->running == 0)
         loop_stop(l->f.loop);
