@@ -15,10 +15,24 @@ import deltachat  # noqa: E402
 from relay import DOMAIN, NO_RATE, Relay  # noqa: E402
 
 
-def bind_over(target, text, folder):
-    source = pathlib.Path(folder) / pathlib.Path(target).name
-    source.write_text(text)
+mounted = []
+
+
+def mount_over(target, source):
     subprocess.run(["mount", "--bind", source, target], check=True)
+    mounted.append(target)
+
+
+def bind_over(target, text, folder):
+    """In this mount namespace alone, the file has this text."""
+    target, source = pathlib.Path(target), pathlib.Path(folder) / pathlib.Path(target).name
+    if not target.exists():  # a very bare system: there is nothing to mount over but its folder
+        copy = pathlib.Path(folder) / target.parent.name
+        subprocess.run(["cp", "-a", target.parent, copy], stderr=subprocess.DEVNULL, check=False)
+        (copy / target.name).write_text("")
+        mount_over(target.parent, copy)
+    source.write_text(text)
+    mount_over(target, source)
 
 
 def answer_nxdomain(sock):
@@ -45,9 +59,13 @@ def prepare_names(folder):
 def main():
     version = sys.argv[1]
     with tempfile.TemporaryDirectory(prefix="martlet-ns-") as folder:
-        prepare_names(folder)
-        with Relay(settings=NO_RATE, offset=0), deltachat.Core(version) as core:
-            converse(core)
+        try:
+            prepare_names(folder)
+            with Relay(settings=NO_RATE, offset=0), deltachat.Core(version) as core:
+                converse(core)
+        finally:  # what is mounted cannot be removed with the folder
+            for target in reversed(mounted):
+                subprocess.run(["umount", "--lazy", target], check=False)
 
 
 def converse(core):
