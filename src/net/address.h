@@ -15,5 +15,5 @@ struct net_address {
 
 struct net_address net_address_from_sockaddr(const struct sockaddr *sa);
 bool net_address_is_loopback(const struct net_address *a);
-// The key under which limits count this client: the whole IPv4 address, the /64 of IPv6 (relay spec 2.2).
+// The key under which limits count this client: the whole IPv4 address, the /64 of IPv6.
 struct hash128 net_address_limit_key(const struct net_address *a);
