@@ -190,6 +190,20 @@ void config_free(struct config *c) {
     free(c);
 }
 
+bool config_domain_is_literal(const struct config *c) {
+    return c->mail_domain[0] == '[';
+}
+
+enum config_certificate_source config_certificate_source(const struct config *c) {
+    if (c->tls_cert_path[0] != '\0')
+        return CERTIFICATE_FROM_FILES;
+    if (c->certificate == CERTIFICATE_ACME)
+        return CERTIFICATE_FROM_ACME;
+    bool has_no_public_name = c->mail_domain[0] == '_' || config_domain_is_literal(c);
+    return c->certificate == CERTIFICATE_SELF_SIGNED || has_no_public_name ? CERTIFICATE_FROM_SELF
+                                                                           : CERTIFICATE_FROM_ACME;
+}
+
 bool config_is_self_signed(const struct config *c) {
-    return c->mail_domain[0] == '_' || c->mail_domain[0] == '[';
+    return config_certificate_source(c) == CERTIFICATE_FROM_SELF;
 }

@@ -15,7 +15,8 @@ struct config {
     char *mail_domain;                  // lower case; an IPv4 address stands here in brackets: "[192.0.2.1]"
     char *state_dir;                    // /var/lib/martlet
     char *tls_cert_path, *tls_key_path; // of tls_external_cert_and_key; both "" when unset
-    char *www_folder, *acme_email;
+    char *www_folder, *donate_url;
+    char *acme_email, *acme_directory, *acme_dns_hook;
     char *iroh_relay; // see iroh_relay_set
     char *mtail_address;
     char *privacy_postal, *privacy_mail, *privacy_pdo, *privacy_supervisor;
@@ -34,6 +35,8 @@ struct config {
     uint32_t max_new_accounts_per_hour; // per client address; 0: no limit; 100
     bool iroh_relay_set;                // false: the key is absent (own relay); true with "" announces nothing
     bool disable_ipv6, imap_rawlog, imap_compress, log_addresses;
+    uint32_t max_http_connections; // 2000
+    enum config_certificate { CERTIFICATE_AUTO, CERTIFICATE_ACME, CERTIFICATE_SELF_SIGNED } certificate;
     enum config_registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED } registration;
 };
 
@@ -52,8 +55,14 @@ MUST_USE struct config *config_parse(struct slice ini, const char *name, const c
                                      config_on_complaint *on_complaint, void *arg);
 void config_free(struct config *c);
 
-// True when the domain is an IP literal or starts with "_": self-signed certificate, no strict checks by peers.
+// Where the certificate comes from (never CERTIFICATE_AUTO): files that the operator names win, then the key
+// `certificate`; by itself a domain that is an IP literal or starts with "_" gets a self-signed one, any other ACME.
+enum config_certificate_source { CERTIFICATE_FROM_FILES, CERTIFICATE_FROM_ACME, CERTIFICATE_FROM_SELF };
+enum config_certificate_source config_certificate_source(const struct config *c);
+// True when clients cannot verify the certificate.
 bool config_is_self_signed(const struct config *c);
+// "[192.0.2.1]"
+bool config_domain_is_literal(const struct config *c);
 
 // The current configuration, shared by threads. Holders own it; acquire/release count references.
 struct config_holder;

@@ -107,7 +107,7 @@ static void what_operators_write(void **state) {
     assert_string_equal(complaints, "");
     assert_non_null(c);
     assert_string_equal(c->mail_domain, "_test.example.org");
-    assert_true(config_is_self_signed(c));
+    assert_int_equal(config_certificate_source(c), CERTIFICATE_FROM_FILES);
     assert_int_equal(c->max_mailbox_size, (uint64_t)2 << 30);
     assert_int_equal(c->max_message_size, 1000000);
     assert_int_equal(c->min_available_memory, 300 << 20);
@@ -253,6 +253,29 @@ static void limits_of_the_text(void **state) {
     assert_null(config_parse((struct slice){NULL, 0}, "chatmail.ini", NULL, NULL, NULL));
 }
 
+static void where_the_certificate_comes_from(void **state) {
+    static const struct {
+        const char *text;
+        enum config_certificate_source want;
+    } cases[] = {
+        {"mail_domain = a.org\n", CERTIFICATE_FROM_ACME},
+        {"mail_domain = _a.org\n", CERTIFICATE_FROM_SELF},
+        {"mail_domain = 192.0.2.1\n", CERTIFICATE_FROM_SELF},
+        {"mail_domain = 192.0.2.1\ncertificate = acme\n", CERTIFICATE_FROM_ACME},
+        {"mail_domain = a.org\ncertificate = Self-Signed\n", CERTIFICATE_FROM_SELF},
+        {"mail_domain = a.org\ncertificate = auto\n", CERTIFICATE_FROM_ACME},
+        {"mail_domain = _a.org\ntls_external_cert_and_key = /a /b\n", CERTIFICATE_FROM_FILES},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof(text), "[params]\n%s", cases[i].text);
+        struct config *c = config_parse(slice_from_cstr(text), "x", NULL, NULL, NULL);
+        if (c == NULL || config_certificate_source(c) != cases[i].want)
+            fail_msg("case %zu: %s", i, cases[i].text);
+        config_free(c);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_has_a_place),
@@ -262,6 +285,7 @@ int main(void) {
         cmocka_unit_test(complaints_name_file_line_and_key),
         cmocka_unit_test(overrides_win),
         cmocka_unit_test(limits_of_the_text),
+        cmocka_unit_test(where_the_certificate_comes_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,11 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"state_dir", CONFIG_TYPE_STRING, AT(state_dir), "/var/lib/martlet", 1, 0},
     {"tls_external_cert_and_key", CONFIG_TYPE_TLS_PAIR, AT(tls_cert_path), "", 0, 0},
     {"www_folder", CONFIG_TYPE_STRING, AT(www_folder), "", 0, 0},
+    {"donate_url", CONFIG_TYPE_STRING, AT(donate_url), "", 0, 0},
+    {"certificate", CONFIG_TYPE_CERTIFICATE, AT(certificate), "auto", 0, 0},
     {"acme_email", CONFIG_TYPE_STRING, AT(acme_email), "", 0, 0},
+    {"acme_directory", CONFIG_TYPE_STRING, AT(acme_directory), "https://acme-v02.api.letsencrypt.org/directory", 1, 0},
+    {"acme_dns_hook", CONFIG_TYPE_STRING, AT(acme_dns_hook), "", 0, 0},
     {"iroh_relay", CONFIG_TYPE_IROH, AT(iroh_relay), NULL, 0, 0},
     {"mtail_address", CONFIG_TYPE_STRING, AT(mtail_address), "", 0, 0},
     {"privacy_postal", CONFIG_TYPE_TEXT, AT(privacy_postal), "", 0, 0},
@@ -46,6 +50,7 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"min_free_disk_space", CONFIG_TYPE_SIZE_MB, AT(min_free_disk_space), "1G", 0, PIB},
     {"max_imap_connections", CONFIG_TYPE_U32, AT(max_imap_connections), "10000", 1, 10000000},
     {"max_smtp_connections", CONFIG_TYPE_U32, AT(max_smtp_connections), "1000", 1, 10000000},
+    {"max_http_connections", CONFIG_TYPE_U32, AT(max_http_connections), "2000", 1, 10000000},
     {"max_new_accounts_per_hour", CONFIG_TYPE_U32, AT(max_new_accounts_per_hour), "100", 0, 1000000},
     {"disable_ipv6", CONFIG_TYPE_BOOL, AT(disable_ipv6), "false", 0, 0},
     {"imap_rawlog", CONFIG_TYPE_BOOL, AT(imap_rawlog), "false", 0, 0},
@@ -158,16 +163,36 @@ static bool set_number(const struct config_field *f, double *member, struct slic
     return true;
 }
 
-static bool set_registration(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
-    static const char *const words[] = {
-        [REGISTRATION_OPEN] = "open", [REGISTRATION_INVITE] = "invite", [REGISTRATION_CLOSED] = "closed"};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+// One of a few words; the value is the index.
+static bool set_word(const char *const *words, size_t n, int *ret, struct slice value,
+                     char reason[CONFIG_REASON_SIZE]) {
+    for (size_t i = 0; i < n; i++) {
         if (slice_eq_ci(value, slice_from_cstr(words[i]))) {
-            c->registration = (enum config_registration)i;
+            *ret = (int)i;
             return true;
         }
     }
-    return refuse(reason, "must be open, invite or closed, not %.*s", SLICE_FMT(shown(value)));
+    return refuse(reason, "must be %s, %s or %s, not %.*s", words[0], words[1], words[2], SLICE_FMT(shown(value)));
+}
+
+static bool set_registration(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    static const char *const words[] = {
+        [REGISTRATION_OPEN] = "open", [REGISTRATION_INVITE] = "invite", [REGISTRATION_CLOSED] = "closed"};
+    int word = 0;
+    if (!set_word(words, ARRAY_LEN(words), &word, value, reason))
+        return false;
+    c->registration = (enum config_registration)word;
+    return true;
+}
+
+static bool set_certificate(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    static const char *const words[] = {
+        [CERTIFICATE_AUTO] = "auto", [CERTIFICATE_ACME] = "acme", [CERTIFICATE_SELF_SIGNED] = "self-signed"};
+    int word = 0;
+    if (!set_word(words, ARRAY_LEN(words), &word, value, reason))
+        return false;
+    c->certificate = (enum config_certificate)word;
+    return true;
 }
 
 bool config_field_set(const struct config_field *f, struct config *c, struct slice value,
@@ -198,6 +223,8 @@ bool config_field_set(const struct config_field *f, struct config *c, struct sli
         return set_number(f, member, value, ret_reason);
     case CONFIG_TYPE_REGISTRATION:
         return set_registration(c, value, ret_reason);
+    case CONFIG_TYPE_CERTIFICATE:
+        return set_certificate(c, value, ret_reason);
     }
     UNREACHABLE();
 }

@@ -23,6 +23,7 @@ enum config_type {
     CONFIG_TYPE_SIZE_MB,      // uint64_t octets; a bare number is MB
     CONFIG_TYPE_NUMBER,       // double
     CONFIG_TYPE_REGISTRATION, // enum config_registration
+    CONFIG_TYPE_CERTIFICATE,  // enum config_certificate
 };
 
 struct config_field {
@@ -33,7 +34,7 @@ struct config_field {
     uint64_t min, max;        // of numbers and sizes (in octets)
 };
 
-enum { CONFIG_N_FIELDS = 35 };
+enum { CONFIG_N_FIELDS = 40 };
 extern const struct config_field config_fields[CONFIG_N_FIELDS];
 
 // NULL for a key that is not ours.
