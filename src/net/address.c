@@ -28,6 +28,11 @@ static bool is_ipv4(const struct net_address *a) {
     return memcmp(a->ip, MAPPED_PREFIX, sizeof(MAPPED_PREFIX)) == 0;
 }
 
+bool net_address_is_none(const struct net_address *a) {
+    static const uint8_t NONE[16];
+    return memcmp(a->ip, NONE, sizeof(NONE)) == 0;
+}
+
 bool net_address_is_loopback(const struct net_address *a) {
     static const uint8_t ONE[16] = {[15] = 1};
     return is_ipv4(a) ? a->ip[12] == 127 : memcmp(a->ip, ONE, sizeof(ONE)) == 0;

@@ -91,8 +91,7 @@ static void destroy(struct conn *c) {
     loop_timer_done(&c->timer);
     conn_tls_end(c);
     (void)close(c->fd);
-    if (c->limits != NULL)
-        conn_limits_leave(c->limits, &c->peer);
+    conn_leave_limits(c);
     buf_done(&c->in);
     buf_done(&c->out);
     free(c);
@@ -309,6 +308,48 @@ enum conn_admission conn_admission(const struct conn *c) {
 
 void conn_set_session(struct conn *c, void *session) {
     c->session = session;
+}
+
+void conn_set_handler(struct conn *c, const struct conn_ops *ops, void *session) {
+    ASSERT(ops != NULL && session != NULL);
+    c->ops = ops;
+    c->session = session;
+    if (c->showing || c->in.len == 0)
+        return; // conn_flow.c goes on with the new one, or nothing was kept
+    c->show_due = true;
+    conn_schedule(c);
+}
+
+void conn_set_limits(struct conn *c, struct conn_limits *limits) {
+    if (limits == c->limits)
+        return;
+    enum conn_admission admission = CONN_ADMITTED;
+    if (limits != NULL && !conn_limits_enter(limits, &c->peer, &admission)) {
+        c->admission = CONN_TOO_MANY;
+        conn_abort(c);
+        return;
+    }
+    conn_leave_limits(c);
+    c->limits = limits;
+    c->admission = (uint8_t)admission;
+}
+
+void conn_leave_limits(struct conn *c) {
+    if (c->limits != NULL)
+        conn_limits_leave(c->limits, &c->peer);
+    c->limits = NULL;
+}
+
+bool conn_peer_uid(const struct conn *c, uid_t *ret_uid) {
+    int domain = 0;
+    struct ucred peer;
+    socklen_t domain_len = sizeof(domain), peer_len = sizeof(peer);
+    // Other kinds of socket answer SO_PEERCRED too, with nobody.
+    if (c->fd < 0 || getsockopt(c->fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) != 0 || domain != AF_UNIX ||
+        getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) != 0 || peer_len != sizeof(peer))
+        return false;
+    *ret_uid = peer.uid;
+    return true;
 }
 
 void conn_shutdown_all(struct loop *loop) {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/panic.h"
@@ -98,6 +99,17 @@ struct loop *conn_loop(const struct conn *c);
 struct net_address conn_peer(const struct conn *c);
 enum conn_admission conn_admission(const struct conn *c);
 void conn_set_session(struct conn *c, void *session);
+// Another protocol takes over: from now on callbacks go to `ops` with `session` (not NULL); on_close of the old session
+// is not called. Octets that were not consumed are shown to the new one. Also within on_read (which then returns what
+// the old session consumed) and within on_open (which then returns `session`). A pause and the inactivity time stay as
+// they are.
+void conn_set_handler(struct conn *c, const struct conn_ops *ops, void *session);
+// The connection counts in other limits from now on; conn_admission() answers by them. NULL: in none. Far over the new
+// ones it is closed at once, as at its beginning, and stays in the old ones until it has gone.
+struct conn_limits;
+void conn_set_limits(struct conn *c, struct conn_limits *limits);
+// The user of the process at the other end of a UNIX socket (SO_PEERCRED). False for any other connection.
+MUST_USE bool conn_peer_uid(const struct conn *c, uid_t *ret_uid);
 
 // Over memory, for tests and fuzzers. `tls` says what conn_is_tls() answers; conn_start_tls() succeeds at once.
 struct conn *conn_new_memory(struct loop *loop, const struct conn_ops *ops, void *session, bool tls);

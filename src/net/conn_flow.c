@@ -19,9 +19,10 @@ static size_t show(struct conn *c, const char *ptr, size_t len) {
     size_t done = 0;
     c->showing = true;
     while (done < len && conn_may_show(c)) {
+        const void *session = c->session;
         size_t n = c->ops->on_read(c->session, ptr + done, len - done);
         ASSERT(n <= len - done);
-        if (n == 0)
+        if (n == 0 && c->session == session) // another one is shown what its predecessor left
             break;
         done += n;
     }

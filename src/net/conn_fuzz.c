@@ -11,19 +11,35 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct session {
     struct conn *c;
+    struct conn_limits *limits;
+    struct session *heir; // takes over once
     bool in_callback;
     bool closed;
+    bool gone; // has handed over
     bool secure;
     bool tls_expected;
 };
 
 static void enter(struct session *s) {
-    ASSERT(!s->closed && !s->in_callback);
+    ASSERT(!s->closed && !s->gone && !s->in_callback);
     s->in_callback = true;
 }
 
 static void leave(struct session *s) {
     s->in_callback = false;
+}
+
+static const struct conn_ops OPS;
+
+// The session that is there last hears the end.
+static void hand_over(struct session *s) {
+    struct session *heir = s->heir;
+    if (heir == NULL)
+        return;
+    s->heir = NULL;
+    *heir = (struct session){.c = s->c, .limits = s->limits, .secure = s->secure, .tls_expected = s->tls_expected};
+    s->gone = true;
+    conn_set_handler(s->c, &OPS, heir);
 }
 
 static void act(struct session *s, char what) {
@@ -57,6 +73,15 @@ static void act(struct session *s, char what) {
         break;
     case 'm':
         conn_set_timeout(s->c, 1000);
+        break;
+    case 'h':
+        hand_over(s);
+        break;
+    case 'l':
+        conn_set_limits(s->c, s->limits);
+        break;
+    case 'n':
+        conn_set_limits(s->c, NULL);
         break;
     default:
         break;
@@ -118,7 +143,8 @@ static void on_close(void *session, enum conn_end why) {
 static const struct conn_ops OPS = {on_read, on_drain, on_tls, on_timeout, on_shutdown, on_close};
 
 // One step of the world outside; returns how many octets of the input it took.
-static size_t step(struct session *s, struct loop *loop, const uint8_t *data, size_t size) {
+static size_t step(struct session two[2], struct loop *loop, const uint8_t *data, size_t size) {
+    struct session *s = two[0].gone ? &two[1] : &two[0];
     size_t n = data[0] & 0x3fu;
     switch (data[0] >> 6) {
     case 0: // octets arrive
@@ -152,16 +178,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct loop *loop;
     if (loop == NULL)
         loop = loop_new();
-    struct session s = {0};
-    s.c = conn_new_memory(loop, &OPS, &s, false);
+    struct session two[2] = {{.heir = &two[1], .limits = conn_limits_new(1, 1)}};
+    struct conn *c = two[0].c = conn_new_memory(loop, &OPS, &two[0], false);
+    struct conn_limits *limits = two[0].limits;
     while (size > 0) {
-        size_t n = step(&s, loop, data, size);
+        size_t n = step(two, loop, data, size);
         data += n;
         size -= n;
     }
     loop_run_ready(loop);
-    ASSERT(s.closed == conn_memory_is_closed(s.c));
-    conn_memory_free(s.c);
-    ASSERT(s.closed);
+    const struct session *last = two[0].gone ? &two[1] : &two[0];
+    ASSERT(last->closed == conn_memory_is_closed(c));
+    conn_memory_free(c);
+    ASSERT(last->closed && !two[0].closed == two[0].gone);
+    conn_limits_free(limits); // counts nobody any more
     return 0;
 }

@@ -108,6 +108,8 @@ void conn_start(struct conn *c);
 void conn_schedule(struct conn *c);
 // Begins the end. The first reason stays; not to flush wins.
 void conn_end(struct conn *c, enum conn_end why, bool flush);
+// Counts it out, where it is counted.
+void conn_leave_limits(struct conn *c);
 // Runs on_timeout.
 void conn_time_out(struct conn *c);
 // The next step of a handshake / of sending what the session wrote.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Counts of open connections: one for all, one for each client address. The counts of addresses are pinned in their
-// table while they are above zero and leave it after that.
+// table while they are above zero and leave it after that. A peer without an address (a UNIX socket) has no share.
 #include <stdatomic.h>
 
 #include "base/mem.h"
@@ -65,21 +65,30 @@ bool conn_limits_enter(struct conn_limits *l, const struct net_address *peer, en
     uint32_t max_total = atomic_load(&l->max_total);
     uint32_t total = atomic_fetch_add(&l->total, 1) + 1;
     uint32_t max_here = atomic_load(&l->max_per_address);
-    uint32_t here = is_far_over(total, max_total) ? 0 : enter_address(l, net_address_limit_key(peer), max_here);
+    uint32_t here = 0;
+    if (!is_far_over(total, max_total))
+        here = net_address_is_none(peer) ? 1 : enter_address(l, net_address_limit_key(peer), max_here);
     if (here == 0) {
         atomic_fetch_sub(&l->total, 1);
         return false;
     }
-    *ret = total > max_total ? CONN_TOO_MANY : here > max_here ? CONN_TOO_MANY_FROM_ADDRESS : CONN_ADMITTED;
+    if (total > max_total)
+        *ret = CONN_TOO_MANY;
+    else
+        *ret = here > max_here && !net_address_is_none(peer) ? CONN_TOO_MANY_FROM_ADDRESS : CONN_ADMITTED;
     return true;
 }
 
-void conn_limits_leave(struct conn_limits *l, const struct net_address *peer) {
-    struct hash128 key = net_address_limit_key(peer);
+static void leave_address(struct conn_limits *l, struct hash128 key) {
     uint32_t *count = table_lock(l->by_address, key, false, NULL);
     ASSERT(count != NULL && *count > 0);
     if (--*count == 0)
         table_remove(l->by_address, key);
     table_unlock(l->by_address, key);
+}
+
+void conn_limits_leave(struct conn_limits *l, const struct net_address *peer) {
+    if (!net_address_is_none(peer))
+        leave_address(l, net_address_limit_key(peer));
     atomic_fetch_sub(&l->total, 1);
 }

@@ -113,6 +113,7 @@ void conn_memory_free(struct conn *c) {
         loop_run_ready(c->loop);
     ASSERT(c->state == CONN_DEAD && !c->scheduled);
     list_remove(&c->link);
+    conn_leave_limits(c);
     buf_done(&c->in);
     buf_done(&c->out);
     buf_done(&c->memory->fed);

@@ -104,6 +104,33 @@ static void test_alpn(void **state) {
     assert_int_equal(shake(NULL, "\4smtp", 0, ""), CLIENT_OK); // a service that names none does not care
 }
 
+// One port for every protocol: the client's offer decides.
+static void test_alpn_of_a_front_door(void **state) {
+    static const char *const OURS[] = {"smtp", "imap", "http/1.1", NULL}, *const NEW[] = {"smtp", "imap", NULL};
+    struct tls_settings s = {
+        .allow_tls12 = true, .tickets = true, .alpn = OURS, .alpn_optional = true, .alpn_tls13 = NEW};
+    static const struct {
+        const char *offered, *want;
+        enum client_result with_tls12;
+    } cases[] = {
+        {NULL, "", CLIENT_OK},
+        {"\10http/1.1", "http/1.1", CLIENT_OK},
+        {"\2h2\10http/1.1", "http/1.1", CLIENT_OK},
+        {"\2h2", "", CLIENT_OK},
+        {"\2h3\11gopher/99", "", CLIENT_OK},
+        {"\4imap", "imap", CLIENT_RESET},
+        {"\4smtp", "smtp", CLIENT_RESET},
+        {"\10http/1.1\4imap\4smtp", "smtp", CLIENT_RESET},
+        {"\10http/1.1\4imap", "imap", CLIENT_RESET},
+        {"\4IMAP", "", CLIENT_OK}, // names are octets (RFC 7301 section 3.1)
+        {"\5imap4\2sm", "", CLIENT_OK},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(shake(&s, cases[i].offered, TLS1_3_VERSION, cases[i].want), CLIENT_OK);
+        assert_int_equal(shake(&s, cases[i].offered, TLS1_2_VERSION, cases[i].want), cases[i].with_tls12);
+    }
+}
+
 static void until_cut_off(struct server *s, struct client *c) {
     uint64_t start = clock_mono_ms();
     size_t len;
@@ -337,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_bad_certificates),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_alpn),
+        cmocka_unit_test(test_alpn_of_a_front_door),
         cmocka_unit_test(test_handshake_that_never_ends),
         cmocka_unit_test(test_handshake_reset_or_nonsense),
         cmocka_unit_test(test_starttls),

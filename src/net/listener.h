@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Listening sockets. The sockets themselves belong to the parent process and are inherited; a listener accepts on one
-// loop and spreads connections over all loops in turn. An error of accept() (EMFILE, ENFILE, ECONNABORTED, ...) never
-// ends it.
+// Listening sockets, TCP or UNIX. The sockets themselves belong to the parent process and are inherited; a listener
+// accepts on one loop and spreads connections over all loops in turn. An error of accept() (EMFILE, ENFILE,
+// ECONNABORTED, ...) never ends it.
 #pragma once
 
 #include <stddef.h>
@@ -14,7 +14,8 @@ struct conn_limits;
 struct tls_context;
 
 // A total and a share for each client address, enforced over all listeners that use it. Thread-safe. A few connections
-// over a limit are accepted so that they can be told (conn_admission()); far over it they are closed at once.
+// over a limit are accepted so that they can be told (conn_admission()); far over it they are closed at once. Peers on
+// a UNIX socket have no address (it is all zero) and no share, only the total counts for them.
 struct conn_limits *conn_limits_new(uint32_t max_total, uint32_t max_per_address);
 void conn_limits_set(struct conn_limits *l, uint32_t max_total, uint32_t max_per_address);
 // After the last connection that it counts.

@@ -30,6 +30,8 @@ struct tls_context {
 // The protocols in the form of the wire (RFC 7301 section 3.1), owned by the SSL_CTX as extra data.
 struct alpn_list {
     struct buf wire;
+    struct buf tls13; // those that need TLS 1.3
+    bool optional;
 };
 
 static int alpn_index = -1;
@@ -39,6 +41,7 @@ static void alpn_list_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
     if (list == NULL)
         return;
     buf_done(&list->wire);
+    buf_done(&list->tls13);
     free(list);
 }
 
@@ -47,31 +50,53 @@ static void make_alpn_index(void) {
     ASSERT(alpn_index >= 0);
 }
 
+// Whether a list in the form of the wire holds this protocol.
+static bool wire_has(struct slice wire, struct slice name) {
+    while (wire.len > 0) {
+        size_t end = 1 + (size_t)(unsigned char)wire.ptr[0];
+        if (slice_eq(slice_sub(wire, 1, end), name))
+            return true;
+        wire = slice_sub(wire, end, wire.len);
+    }
+    return false;
+}
+
 // Nothing in common ends the handshake (RFC 7301 section 3.2): it is what keeps a request meant for one service from
-// being replayed to another one that has the same certificate.
+// being replayed to another one that has the same certificate. A service may waive that; then what a client means must
+// show in its first octets.
 static int select_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len, const unsigned char *offered,
                        unsigned int offered_len, void *arg) {
-    struct slice ours = buf_slice(&((struct alpn_list *)arg)->wire);
+    const struct alpn_list *list = arg;
+    struct slice ours = buf_slice(&list->wire);
     unsigned char *found;
     int how = SSL_select_next_proto(&found, ret_len, (const unsigned char *)ours.ptr, (unsigned int)ours.len, offered,
                                     offered_len);
     if (how != OPENSSL_NPN_NEGOTIATED)
+        return list->optional ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_ALERT_FATAL;
+    // The version has been negotiated by now.
+    if (SSL_version(ssl) < TLS1_3_VERSION && wire_has(buf_slice(&list->tls13), slice_make((char *)found, *ret_len)))
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *ret = found;
     return SSL_TLSEXT_ERR_OK;
 }
 
-static void set_alpn(SSL_CTX *ctx, const char *const *protocols) {
+static void write_names(const char *const *names, struct buf *ret) {
+    buf_init(ret, ALPN_LIST_MAX);
+    for (; names != NULL && *names != NULL; names++) {
+        size_t len = strlen(*names);
+        ASSERT(len > 0 && len <= UINT8_MAX);
+        char octet = (char)len;
+        ASSERT(buf_append(ret, &octet, 1) && buf_append(ret, *names, len));
+    }
+}
+
+static void set_alpn(SSL_CTX *ctx, const struct tls_settings *s) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, make_alpn_index);
     struct alpn_list *list = MEM_NEW(struct alpn_list);
-    buf_init(&list->wire, ALPN_LIST_MAX);
-    for (; *protocols != NULL; protocols++) {
-        size_t len = strlen(*protocols);
-        ASSERT(len > 0 && len <= UINT8_MAX);
-        char octet = (char)len;
-        ASSERT(buf_append(&list->wire, &octet, 1) && buf_append(&list->wire, *protocols, len));
-    }
+    write_names(s->alpn, &list->wire);
+    write_names(s->alpn_tls13, &list->tls13);
+    list->optional = s->alpn_optional;
     ASSERT(SSL_CTX_set_ex_data(ctx, alpn_index, list) == 1);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, list);
 }
@@ -153,7 +178,7 @@ static void set_protocol(SSL_CTX *ctx, const struct tls_settings *s) {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     ASSERT(SSL_CTX_set_num_tickets(ctx, s->tickets ? 1 : 0) == 1);
     if (s->alpn != NULL)
-        set_alpn(ctx, s->alpn);
+        set_alpn(ctx, s);
 }
 
 // An idle connection holds no buffer; reading ahead takes a record's header and body in one call, and costs nothing at
