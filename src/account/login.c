@@ -4,7 +4,10 @@
 //   look up --found--> verified before? --yes--------------------------------> OK
 //      |                     `--no---> verify (worker) ------------------> OK / DENIED
 //      `--not found--> rules + hash (worker) --> create --created-------------> OK
-//                             `--refused--> DENIED   `--lost the race--> verify (worker)
+//                             `--refused--> DENIED   |`--lost the race--> verify (worker)
+//                                                    `--invitation used up--> DENIED
+//
+// With registration by invitation the rules need the secret of invitations, which the first one reads from the store.
 //
 // The store decides a race: the first writer wins and everybody else is measured against what stands then. Each state
 // waits for exactly one thing: a store operation, which can be called off, or a job or task, which cannot; there a
@@ -13,6 +16,7 @@
 
 #include <string.h>
 
+#include "account/invite.h"
 #include "account/name.h"
 #include "account/password.h"
 #include "account/rate.h"
@@ -26,15 +30,13 @@
 #include "net/worker.h"
 #include "store/account_ops.h"
 
-// A hash takes about a millisecond: beyond this a client would wait for seconds, and had better come again.
-enum { BACKLOG_MAX = 2000 };
-
 enum login_waits_for { WAITS_FOR_NOTHING, WAITS_FOR_STORE, WAITS_FOR_WORKER, WAITS_FOR_TURN };
 
 struct account_login {
     struct worker_job job;
     struct loop_task task;
     struct account_service *service;
+    const struct config *config; // one snapshot for the whole login
     struct loop *loop;
     struct store_op *op; // while WAITS_FOR_STORE
     enum login_waits_for waits_for;
@@ -50,11 +52,14 @@ struct account_login {
     char password[ACCOUNT_PASSWORD_MAX + 1];
     char hash[STORE_PASSWORD_HASH_MAX + 1]; // the stored one, or the new one
     enum { JOB_YES, JOB_NO, JOB_FAILED } job_outcome;
+    uint8_t secret[STORE_SECRET_LEN];
+    uint8_t invitation[ACCOUNT_INVITATION_LEN]; // that the password proved
     struct account_refusal refusal;
 };
 
 static void free_login(struct account_login *l) {
-    atomic_fetch_sub(&l->service->n_logins, 1);
+    config_release(l->service->config, l->config);
+    atomic_fetch_sub(&l->service->n_underway, 1);
     explicit_bzero(l, sizeof(*l));
     free(l);
 }
@@ -96,18 +101,14 @@ static void succeed_and_remember(struct account_login *l) {
 // ---- jobs ----
 
 static void submit_job(struct account_login *l, void (*work)(struct worker_job *), void (*done)(struct worker_job *)) {
-    struct worker_pool *pool = l->service->crypt;
-    size_t backlog = worker_pool_backlog(pool);
-    if (backlog > BACKLOG_MAX) {
-        if (account_notice_is_due(&l->service->backlog_notice))
-            log_warning("account.unavailable", "reason=\"%zu logins wait for a hash\"", backlog);
+    if (account_service_is_overloaded(l->service)) {
         finish(l, ACCOUNT_UNAVAILABLE);
         return;
     }
     atomic_fetch_add_explicit(&l->service->n_hash_jobs, 1, memory_order_relaxed);
     l->waits_for = WAITS_FOR_WORKER;
     l->job = (struct worker_job){.work = work, .done = done};
-    worker_pool_submit(pool, l->loop, &l->job);
+    worker_pool_submit(l->service->crypt, l->loop, &l->job);
 }
 
 static struct account_login *login_of_job(struct worker_job *job) {
@@ -148,13 +149,24 @@ static void verify(struct account_login *l) {
 
 // ---- creation ----
 
-static bool may_create(struct account_login *l, const struct config *config) {
+static bool is_by_invitation(const struct account_login *l) {
+    return l->config->registration == REGISTRATION_INVITE;
+}
+
+static bool may_create(struct account_login *l) {
     struct slice address = slice_from_cstr(l->address);
-    struct account_creation c = {address, slice_from_cstr(l->password), config, l->service->resources};
+    struct account_creation c = {
+        .address = address,
+        .password = slice_from_cstr(l->password),
+        .config = l->config,
+        .resources = l->service->resources,
+        .secret = is_by_invitation(l) ? l->secret : NULL,
+    };
     if (!account_rules_allow(&c, &l->refusal))
         return false;
+    memcpy(l->invitation, c.ret_invitation, sizeof(l->invitation));
     if (account_rates_take_creation(l->service->rates, net_address_limit_key(&l->peer), address,
-                                    config->max_new_accounts_per_hour))
+                                    l->config->max_new_accounts_per_hour))
         return true;
     static const char reason[] = "too many new accounts from one client";
     memcpy(l->refusal.reason, reason, sizeof(reason));
@@ -163,23 +175,21 @@ static bool may_create(struct account_login *l, const struct config *config) {
 
 static void prepare_work(struct worker_job *job) {
     struct account_login *l = login_of_job(job);
-    const struct config *config = config_acquire(l->service->config);
-    if (may_create(l, config)) {
+    if (may_create(l)) {
         l->job_outcome = account_password_hash(l->password, l->hash) ? JOB_YES : JOB_FAILED;
     } else {
         // A refusal takes as long as a wrong password, or its haste would tell that there is no such account.
         account_password_spend(l->password);
         l->job_outcome = JOB_NO;
     }
-    config_release(l->service->config, config);
 }
 
 static void on_created(struct store_op *op) {
     struct account_login *l = op->arg;
     struct store_account_create *create = CONTAINER_OF(op, struct store_account_create, op);
     l->op = NULL;
-    bool ok = op->status == STORE_OK;
-    if (ok) {
+    enum store_status status = op->status;
+    if (status == STORE_OK) {
         l->result.account_id = create->ret_account_id;
         l->result.inbox_id = create->ret_inbox_id;
         l->result.created = create->ret_created;
@@ -188,7 +198,10 @@ static void on_created(struct store_op *op) {
         memcpy(l->hash, create->ret_password_hash, sizeof(l->hash));
     }
     store_op_free(op);
-    if (!ok) {
+    if (status == STORE_NOT_FOUND) {
+        log_debug("account.rejected", "reason=\"the invitation is not good any more\"");
+        finish(l, ACCOUNT_DENIED);
+    } else if (status != STORE_OK) {
         finish(l, ACCOUNT_UNAVAILABLE);
     } else if (l->result.created) {
         log_info("account.created", "protocol=%s", l->protocol == ACCOUNT_IMAP ? "imap" : "submission");
@@ -198,20 +211,12 @@ static void on_created(struct store_op *op) {
     }
 }
 
-static void log_refusal(struct account_login *l) {
-    const struct account_refusal *r = &l->refusal;
-    if (!r->is_shortage)
-        log_debug("account.rejected", "reason=\"%s\"", r->reason);
-    else if (account_notice_is_due(&l->service->shortage_notice))
-        log_info("account.rejected", "reason=\"%s\"", r->reason);
-}
-
 static void on_prepared(struct worker_job *job) {
     struct account_login *l = back_from_worker(job);
     if (l == NULL)
         return;
     if (l->job_outcome == JOB_NO) {
-        log_refusal(l);
+        account_service_log_refusal(l->service, &l->refusal);
         finish(l, ACCOUNT_DENIED);
         return;
     }
@@ -222,9 +227,37 @@ static void on_prepared(struct worker_job *job) {
     }
     struct store_account_create *create =
         store_account_create_new(slice_from_cstr(l->address), slice_from_cstr(l->hash));
+    if (is_by_invitation(l))
+        store_account_create_by_invitation(create, l->invitation, clock_wall_day());
     l->op = &create->op;
     l->waits_for = WAITS_FOR_STORE;
     store_op_submit(l->service->store, l->loop, l->op, on_created, l);
+}
+
+static void on_secret(struct store_op *op) {
+    struct account_login *l = op->arg;
+    struct store_secret *secret = CONTAINER_OF(op, struct store_secret, op);
+    l->op = NULL;
+    bool ok = op->status == STORE_OK;
+    if (ok) {
+        memcpy(l->secret, secret->ret_secret, sizeof(l->secret));
+        account_service_keep_secret(l->service, l->secret);
+    }
+    store_op_free(op);
+    if (ok)
+        submit_job(l, prepare_work, on_prepared);
+    else
+        finish(l, ACCOUNT_UNAVAILABLE);
+}
+
+static void begin_creation(struct account_login *l) {
+    if (!is_by_invitation(l) || account_service_secret(l->service, l->secret)) {
+        submit_job(l, prepare_work, on_prepared);
+        return;
+    }
+    l->op = &store_secret_new(INVITE_SECRET_NAME)->op;
+    l->waits_for = WAITS_FOR_STORE;
+    store_op_submit(l->service->store, l->loop, l->op, on_secret, l);
 }
 
 // ---- beginning ----
@@ -245,7 +278,7 @@ static void on_found(struct store_op *op) {
     if (status == STORE_OK)
         verify(l);
     else if (status == STORE_NOT_FOUND)
-        submit_job(l, prepare_work, on_prepared);
+        begin_creation(l);
     else
         finish(l, ACCOUNT_UNAVAILABLE);
 }
@@ -259,10 +292,8 @@ static void on_next_turn(struct loop_task *task) {
 }
 
 static bool take_credentials(struct account_login *l, struct slice user, struct slice password) {
-    const struct config *config = config_acquire(l->service->config);
-    bool ok = account_name_normalise(user, config->mail_domain, l->address);
-    config_release(l->service->config, config);
-    if (!ok || password.len == 0 || password.len > ACCOUNT_PASSWORD_MAX || slice_find(password, '\0') < password.len)
+    if (!account_name_normalise(user, l->config->mail_domain, l->address) || password.len == 0 ||
+        password.len > ACCOUNT_PASSWORD_MAX || slice_find(password, '\0') < password.len)
         return false;
     memcpy(l->password, password.ptr, password.len);
     return true;
@@ -272,8 +303,9 @@ struct account_login *account_login_start(struct account_service *a, struct loop
                                           struct slice user, struct slice password, const struct net_address *peer,
                                           void (*on_done)(void *arg, const struct account_login_result *r), void *arg) {
     struct account_login *l = MEM_NEW(struct account_login);
-    atomic_fetch_add(&a->n_logins, 1);
+    atomic_fetch_add(&a->n_underway, 1);
     l->service = a;
+    l->config = config_acquire(a->config);
     l->loop = loop;
     l->protocol = protocol;
     l->peer = *peer;

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "account/invite.h"
 #include "account/test_world.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "store/account_ops.h"
 
@@ -34,7 +36,7 @@ enum { LOOPS = 4, LOGINS = 50, NAMES = 5 };
 
 struct racer {
     struct race_loop *on;
-    char user[32], password[32];
+    char user[32], password[80];
     enum account_protocol protocol;
     struct test_outcome outcome;
 };
@@ -203,7 +205,7 @@ static struct account_login *start(const char *user, const char *password) {
 }
 
 static bool no_login_is_left(void) {
-    return atomic_load(&world.accounts->n_logins) == 0;
+    return atomic_load(&world.accounts->n_underway) == 0;
 }
 static uint64_t wanted_jobs;
 static bool a_job_was_given(void) {
@@ -393,6 +395,34 @@ static int setup_alone(void **state) {
     return setup(state);
 }
 
+static void an_invitation_for_three_makes_three(void **state) {
+    static const char *const settings[] = {"registration=invite", NULL};
+    uint8_t secret[STORE_SECRET_LEN] = {7}, invitation[ACCOUNT_INVITATION_LEN] = {9};
+    char users[10][32];
+    int n_created = 0;
+    test_world_configure(&world, settings);
+    test_sql(&world, "INSERT INTO invitation VALUES(x'09000000000000000000000000000000', 3, 999999)");
+    account_service_keep_secret(world.accounts, secret);
+    race_prepare();
+    for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+        char password[INVITE_PASSWORD_SIZE];
+        (void)snprintf(users[i], sizeof(users[i]), "invited%02zu@a.org", i);
+        account_invite_password(secret, invitation, slice_sub(slice_from_cstr(users[i]), 0, 9), clock_wall_s(),
+                                password);
+        race_add(i, users[i], password);
+        race_add(i + 1, users[i], password); // as a client does that logs in to IMAP and SMTP at once
+    }
+    race_run();
+    for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+        struct tally t = tally_of(users[i]);
+        assert_int_equal(t.unavailable, 0);
+        assert_int_equal(t.ok, 2 * t.created);
+        assert_int_equal(t.denied, 2 - t.ok);
+        n_created += t.created;
+    }
+    assert_int_equal(n_created, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(fifty_logins_on_five_accounts, setup, teardown),
@@ -406,6 +436,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(cancelled_within_its_own_answer, setup_alone, teardown),
         cmocka_unit_test_setup_teardown(many_die_at_random, setup_alone, teardown),
         cmocka_unit_test_setup_teardown(a_long_backlog_is_trouble_of_ours, setup_alone, teardown),
+        cmocka_unit_test_setup_teardown(an_invitation_for_three_makes_three, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,14 @@
 #include "base/mem.h"
 #include "base/table.h"
 
-enum { SENDERS_MAX = 65536, CLIENTS_MAX = 65536, GRANTS_MAX = 4096 };
+enum { SENDERS_MAX = 65536, CLIENTS_MAX = 65536, GRANTS_MAX = 4096, OFFERS_MAX = 65536 };
+enum { OFFERS_PER_SECOND = 2, OFFERS_BURST = 5 };
 static const uint64_t second_us = 1000000;
 static const uint64_t grant_us = 60 * 1000000ULL;
 
 struct account_rates {
     struct table *senders, *clients; // uint64_t: the theoretical arrival time, in microseconds
+    struct table *offers;            // uint64_t: the same, of clients
     struct table *grants;            // uint64_t: when creation of this address was granted last
 };
 
@@ -18,6 +20,7 @@ struct account_rates *account_rates_new(void) {
     struct account_rates *r = MEM_NEW(struct account_rates);
     r->senders = table_new(sizeof(uint64_t), SENDERS_MAX);
     r->clients = table_new(sizeof(uint64_t), CLIENTS_MAX);
+    r->offers = table_new(sizeof(uint64_t), OFFERS_MAX);
     r->grants = table_new(sizeof(uint64_t), GRANTS_MAX);
     return r;
 }
@@ -27,6 +30,7 @@ void account_rates_free(struct account_rates *r) {
         return;
     table_free(r->senders);
     table_free(r->clients);
+    table_free(r->offers);
     table_free(r->grants);
     free(r);
 }
@@ -47,13 +51,24 @@ static uint64_t take(struct table *t, struct hash128 key, uint64_t interval_us, 
     return wait;
 }
 
+static uint32_t to_seconds(uint64_t us) {
+    return (uint32_t)((us + second_us - 1) / second_us);
+}
+
 bool account_rates_take_send(struct account_rates *r, uint64_t account_id, uint32_t per_minute, uint32_t burst,
                              uint32_t *ret_wait_s) {
     ASSERT(per_minute > 0 && burst > 0);
     struct hash128 key = hash_keyed(&account_id, sizeof(account_id));
     uint64_t wait = take(r->senders, key, 60 * second_us / per_minute, burst);
     if (wait > 0)
-        *ret_wait_s = (uint32_t)((wait + second_us - 1) / second_us);
+        *ret_wait_s = to_seconds(wait);
+    return wait == 0;
+}
+
+bool account_rates_take_offer(struct account_rates *r, struct hash128 client, uint32_t *ret_wait_s) {
+    uint64_t wait = take(r->offers, client, second_us / OFFERS_PER_SECOND, OFFERS_BURST);
+    if (wait > 0)
+        *ret_wait_s = to_seconds(wait);
     return wait == 0;
 }
 

@@ -20,6 +20,10 @@ void account_rates_free(struct account_rates *r);
 MUST_USE bool account_rates_take_send(struct account_rates *r, uint64_t account_id, uint32_t per_minute, uint32_t burst,
                                       uint32_t *ret_wait_s);
 
+// One offer of an account to a client (net_address_limit_key()): 5 at once, then 2 a second. As above when it is too
+// many.
+MUST_USE bool account_rates_take_offer(struct account_rates *r, struct hash128 client, uint32_t *ret_wait_s);
+
 // One new account for a client (net_address_limit_key()): per_hour at once, then one each hour / per_hour. 0: no limit.
 // What was granted for an address covers it for a minute, so that simultaneous first logins on IMAP and SMTP count
 // once.

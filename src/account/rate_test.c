@@ -154,6 +154,29 @@ static void threads_share_one_limit(void **state) {
     assert_false(send(*state, 1));
 }
 
+static int offers(struct account_rates *r, uint64_t client) {
+    int n = 0;
+    uint32_t wait_s = 0;
+    while (n < 100 && account_rates_take_offer(r, (struct hash128){client, client}, &wait_s))
+        n++;
+    assert_int_equal(wait_s, 1);
+    return n;
+}
+
+static void offers_five_then_two_a_second(void **state) {
+    struct account_rates *r = *state;
+    assert_int_equal(offers(r, 1), 5);
+    assert_int_equal(offers(r, 2), 5);
+    at_ms(499);
+    assert_int_equal(offers(r, 1), 0);
+    at_ms(500);
+    assert_int_equal(offers(r, 1), 1);
+    at_ms(2000);
+    assert_int_equal(offers(r, 1), 3);
+    at_ms(60000);
+    assert_int_equal(offers(r, 1), 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_burst_then_one_a_second, setup, teardown),
@@ -163,6 +186,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(new_accounts_by_client, setup, teardown),
         cmocka_unit_test_setup_teardown(one_name_counts_once, setup, teardown),
         cmocka_unit_test_setup_teardown(threads_share_one_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(offers_five_then_two_a_second, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "account/invite.h"
 #include "account/name.h"
 #include "account/resources.h"
+#include "base/clock.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -18,21 +20,33 @@ PRINTF_LIKE(2, 3) static bool refuse(struct account_refusal *r, const char *fmt,
     return false;
 }
 
-static bool check_registration(const struct account_creation *c, struct account_refusal *r) {
-    return c->config->registration == REGISTRATION_OPEN || refuse(r, "registration is not open");
+static bool check_registration(struct account_creation *c, struct account_refusal *r) {
+    switch (c->config->registration) {
+    case REGISTRATION_OPEN:
+        return true;
+    case REGISTRATION_CLOSED:
+        return refuse(r, "registration is closed");
+    case REGISTRATION_INVITE:
+        break;
+    }
+    ASSERT(c->secret != NULL);
+    return account_invite_verify(c->secret, c->password, account_name_local_part(c->address), clock_wall_s(),
+                                 c->ret_invitation) ||
+           refuse(r, "the password proves no invitation");
 }
 
-static bool check_nocreate(const struct account_creation *c, struct account_refusal *r) {
+static bool check_nocreate(struct account_creation *c, struct account_refusal *r) {
     const char *path = c->config->nocreate_path;
     return path[0] == '\0' || access(path, F_OK) != 0 || refuse(r, "the nocreate file exists");
 }
 
-static bool check_password(const struct account_creation *c, struct account_refusal *r) {
-    return c->password.len >= c->config->password_min_length ||
+static bool check_password(struct account_creation *c, struct account_refusal *r) {
+    // One that proves an invitation is of our own making.
+    return c->config->registration == REGISTRATION_INVITE || c->password.len >= c->config->password_min_length ||
            refuse(r, "password shorter than %u", c->config->password_min_length);
 }
 
-static bool check_local_part(const struct account_creation *c, struct account_refusal *r) {
+static bool check_local_part(struct account_creation *c, struct account_refusal *r) {
     struct slice local_part = account_name_local_part(c->address);
     if (!account_local_part_is_valid(local_part))
         return refuse(r, "local part has other characters than a-z 0-9 . _ -");
@@ -42,7 +56,7 @@ static bool check_local_part(const struct account_creation *c, struct account_re
     return true;
 }
 
-static bool check_resources(const struct account_creation *c, struct account_refusal *r) {
+static bool check_resources(struct account_creation *c, struct account_refusal *r) {
     struct account_resource_values v;
     account_resources_read(c->resources, c->config->state_dir, &v);
     unsigned long long want_memory = c->config->min_available_memory / MIB;
@@ -58,15 +72,26 @@ static bool check_resources(const struct account_creation *c, struct account_ref
     return true;
 }
 
-// In this order: what is cheap and certain first.
-static bool (*const rules[])(const struct account_creation *c, struct account_refusal *r) = {
-    check_registration, check_password, check_local_part, check_nocreate, check_resources,
-};
+typedef bool rule(struct account_creation *c, struct account_refusal *r);
 
-bool account_rules_allow(const struct account_creation *c, struct account_refusal *ret_refusal) {
-    *ret_refusal = (struct account_refusal){.reason = ""};
-    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-        if (!rules[i](c, ret_refusal))
+// In this order: what is cheap and certain first.
+static rule *const person_rules[] = {check_registration, check_password, check_local_part, NULL};
+static rule *const machine_rules[] = {check_nocreate, check_resources, NULL};
+
+static bool allow(rule *const *rules, struct account_creation *c, struct account_refusal *r) {
+    *r = (struct account_refusal){.reason = ""};
+    for (; *rules != NULL; rules++)
+        if (!(*rules)(c, r))
             return false;
     return true;
+}
+
+bool account_rules_allow(struct account_creation *c, struct account_refusal *ret_refusal) {
+    return allow(person_rules, c, ret_refusal) && allow(machine_rules, c, ret_refusal);
+}
+
+bool account_rules_allow_offer(const struct config *config, struct account_resources *resources,
+                               struct account_refusal *ret_refusal) {
+    struct account_creation c = {.config = config, .resources = resources};
+    return allow(machine_rules, &c, ret_refusal);
 }

@@ -32,6 +32,9 @@ static void write_selected(struct imap_command *cmd, const struct imap_view *v, 
 static void on_opened(struct imap_command *cmd) {
     struct select_request *r = cmd->state;
     struct store_mailbox_open *opened = CONTAINER_OF(cmd->op, struct store_mailbox_open, op);
+    // An account that was deleted between its login and this session's watching it: there always is an INBOX.
+    if (cmd->op->status == STORE_NOT_FOUND && imap_mailbox_is_inbox(r->name))
+        imap_session_account_gone(cmd->session);
     if (cmd->op->status != STORE_OK || opened->ret_mailbox_id != r->view->mailbox_id) {
         imap_finish_store(cmd, cmd->op->status != STORE_OK ? cmd->op->status : STORE_NOT_FOUND);
         return;

@@ -38,6 +38,8 @@ static struct imap_session *session_new(const struct imap_server *server, struct
     s->opened_ms = clock_mono_ms();
     s->state = IMAP_STATE_NOT_AUTHENTICATED;
     s->wake.run = on_wake;
+    list_init(&s->account.link);
+    s->account.loop = conn_loop(c);
     imap_reader_init(&s->reader);
     return s;
 }
@@ -65,6 +67,7 @@ static void on_close(void *session, enum conn_end why) {
     if (s->command != NULL)
         imap_command_free(s->command);
     s->command = NULL;
+    hub_unwatch(s->server->hub, &s->account);
     imap_view_free(s->view);
     s->view = NULL;
     free(s->idle_tag);
@@ -84,11 +87,31 @@ void imap_session_bye(struct imap_session *s, const char *text) {
     conn_close(s->conn);
 }
 
+static void end_session(struct imap_session *s, const char *why) {
+    if (conn_is_closing(s->conn))
+        return;
+    s->ending = why;
+    // What runs is finished first; what only waits for its client is not.
+    if (s->command == NULL || s->command->on_line != NULL)
+        imap_session_bye(s, why);
+}
+
+void imap_session_account_gone(struct imap_session *s) {
+    end_session(s, "The account has been deleted");
+}
+
+static void on_account_change(struct hub_watcher *w, const struct store_change *change) {
+    if (change->kind == STORE_CHANGE_DELETED)
+        imap_session_account_gone(CONTAINER_OF(w, struct imap_session, account));
+}
+
 bool imap_session_logged_in(struct imap_session *s, uint64_t account_id, uint64_t inbox_id) {
     if (!imap_share_enter(s->server->shares, account_id))
         return false;
     s->account_id = account_id;
     s->inbox_id = inbox_id;
+    s->account.on_change = on_account_change;
+    hub_watch(s->server->hub, &s->account, inbox_id);
     s->state = IMAP_STATE_AUTHENTICATED;
     imap_reader_set_max(&s->reader, IMAP_COMMAND_MAX);
     conn_set_timeout(s->conn, IMAP_TIMEOUT_MS);
@@ -112,8 +135,8 @@ void imap_session_command_done(struct imap_session *s, bool refused) {
     s->n_bad = refused ? (uint8_t)(s->n_bad + 1) : 0;
     if (conn_is_closing(s->conn))
         return;
-    if (s->shutting_down)
-        imap_session_bye(s, "Server shutting down");
+    if (s->ending != NULL)
+        imap_session_bye(s, s->ending);
     else if (s->n_bad >= IMAP_BAD_COMMANDS_MAX)
         imap_session_bye(s, "Too many invalid commands");
     else if (conn_is_paused(s->conn))
@@ -268,11 +291,7 @@ static void on_timeout(void *session) {
 }
 
 static void on_shutdown(void *session) {
-    struct imap_session *s = session;
-    s->shutting_down = true;
-    // What runs is finished first; what only waits for its client is not.
-    if (s->command == NULL || s->command->on_line != NULL)
-        imap_session_bye(s, "Server shutting down");
+    end_session(session, "Server shutting down");
 }
 
 const struct conn_ops imap_session_ops = {

@@ -42,8 +42,10 @@ struct imap_session {
     struct loop_task wake; // tells an idling client of new messages, once a turn
     enum imap_state state;
     uint8_t n_bad;
-    bool wake_posted, closed, shutting_down;
-    bool literal_pending; // APPEND's message was announced and nobody has taken it yet
+    bool wake_posted, closed;
+    const char *ending;         // why it says BYE once the running command is over; NULL: it goes on
+    struct hub_watcher account; // watches INBOX: it goes with the account alone
+    bool literal_pending;       // APPEND's message was announced and nobody has taken it yet
 };
 
 // The account is known: leaves IMAP_STATE_NOT_AUTHENTICATED. False: it has as many sessions as it may have.
@@ -52,6 +54,8 @@ MUST_USE bool imap_session_logged_in(struct imap_session *s, uint64_t account_id
 void imap_session_select(struct imap_session *s, struct imap_view *v);
 // "* BYE text", then the connection closes.
 void imap_session_bye(struct imap_session *s, const char *text);
+// The account was found deleted: BYE once the running command has been answered.
+void imap_session_account_gone(struct imap_session *s);
 // IDLE: the command that began it ends, its tag stays (RFC 2177).
 void imap_session_begin_idle(struct imap_session *s, struct slice tag);
 // The command has been answered and is freed; `refused` counts towards the limit of nonsense.

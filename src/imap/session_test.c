@@ -17,6 +17,7 @@
 #include "imap/session.h"
 #include "imap/share.h"
 #include "net/listener.h"
+#include "store/account_ops.h"
 
 static struct fixture fixture;
 
@@ -436,6 +437,48 @@ static void test_shutdown(void **state) {
     client_close(&c);
 }
 
+// Sessions of a deleted account end: one that idles, one that has selected another mailbox, one that has none.
+static void test_account_deleted(void **state) {
+    static struct client idle, other, bare;
+    client_open_selected(&idle, &fixture);
+    client_talk(&idle, "a IDLE\r\n", "+ idling\r\n");
+    client_open(&other, &fixture, true);
+    client_login(&other, ALICE);
+    client_open(&bare, &fixture, true);
+    client_login(&bare, "bobbobbob@relay.test");
+    struct store_account_find *find = store_account_find_new(SLICE(ALICE));
+    fixture_run_op(&fixture, &find->op);
+    struct store_account_delete *delete = store_account_delete_new(find->ret_account_id);
+    store_op_free(&find->op);
+    fixture_run_op(&fixture, &delete->op);
+    assert_int_equal(delete->op.status, STORE_OK);
+    store_op_free(&delete->op);
+    client_expect(&idle, "* BYE The account has been deleted\r\n");
+    client_expect_closed(&idle);
+    client_expect(&other, "* BYE The account has been deleted\r\n");
+    client_expect_closed(&other);
+    client_talk(&bare, "a NOOP\r\n", "a OK Noop completed\r\n");
+    client_close(&idle);
+    client_close(&other);
+    client_close(&bare);
+}
+
+// One that was deleted while its login was under way has nobody to tell the session.
+static void test_account_deleted_before_watching(void **state) {
+    static struct client c;
+    client_open(&c, &fixture, true);
+    client_login(&c, ALICE);
+    struct imap_session *s = c.session;
+    hub_unwatch(fixture.server.hub, &s->account);
+    struct store_account_delete *delete = store_account_delete_new(s->account_id);
+    fixture_run_op(&fixture, &delete->op);
+    store_op_free(&delete->op);
+    client_talk(&c, "a NOOP\r\n", "a OK Noop completed\r\n");
+    client_talk(&c, "b SELECT INBOX\r\n", "b NO [NONEXISTENT] ~\r\n* BYE The account has been deleted\r\n");
+    client_expect_closed(&c);
+    client_close(&c);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
 
 int main(void) {
@@ -456,6 +499,8 @@ int main(void) {
         TEST(test_timeouts),
         TEST(test_strangers_life_is_short),
         TEST(test_shutdown),
+        TEST(test_account_deleted),
+        TEST(test_account_deleted_before_watching),
     };
     // clang-format on
     return cmocka_run_group_tests(tests, NULL, NULL);

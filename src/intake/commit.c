@@ -36,10 +36,14 @@ static void post_answer(struct intake_txn *t) {
     loop_post(t->loop, &t->answer);
 }
 
+// The account of the sender is looked at in the commit itself: a block counts for sessions that began before it.
 static void answer_status(struct intake_txn *t, enum store_status status) {
     intake_txn_drop_content(t);
-    intake_reply_set(&t->reply, status == STORE_FULL ? "452 4.3.1 Error: insufficient system storage"
-                                                     : "451 4.3.0 Error: temporary failure, try again later");
+    if (status == STORE_NOT_FOUND)
+        policy_refuse_sender(t->mail_from, &t->reply);
+    else
+        intake_reply_set(&t->reply, status == STORE_FULL ? "452 4.3.1 Error: insufficient system storage"
+                                                         : "451 4.3.0 Error: temporary failure, try again later");
     answer(t);
 }
 
@@ -88,6 +92,7 @@ static void on_bounce_finished(void *arg, enum store_status status) {
     }
     struct store_deliver *d = store_deliver_new(t->body, t->bounce_identity);
     t->body = NULL;
+    d->sender_id = t->account_id;
     store_deliver_add(d, t->login);
     t->op = &d->op;
     store_op_submit(t->in->store, t->loop, t->op, on_bounce_delivered, t);
@@ -149,6 +154,7 @@ static void on_body_finished(void *arg, enum store_status status) {
     }
     struct store_deliver *d = store_deliver_new(t->body, t->identity);
     t->body = NULL;
+    d->sender_id = t->account_id;
     for (size_t i = 0; i < t->recipients.n; i++)
         if (t->recipients.list[i].is_local)
             store_deliver_add(d, t->recipients.list[i].mailbox);

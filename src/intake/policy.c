@@ -45,6 +45,12 @@ static bool check_from_header(const struct policy_facts *f, struct intake_reply 
     return true;
 }
 
+void policy_refuse_sender(struct slice mail_from, struct intake_reply *ret_reply) {
+    struct slice shown = intake_reply_clip(mail_from, ADDRESS_MAX);
+    intake_reply_set(ret_reply, "550 5.7.1 <%.*s>: Sender address rejected: this account may not send",
+                     SLICE_FMT(shown));
+}
+
 bool policy_check_message(const struct policy_facts *f, struct intake_reply *ret_reply) {
     if (f->over_size) {
         intake_reply_set(ret_reply, "552 Message exceeds maximum size");
@@ -62,8 +68,7 @@ bool policy_check_message(const struct policy_facts *f, struct intake_reply *ret
     if (!check_from_header(f, ret_reply))
         return false;
     if (f->sender_blocked) {
-        intake_reply_set(ret_reply, "550 5.7.1 <%.*s>: Sender address rejected: this account may not send",
-                         SLICE_FMT(f->mail_from));
+        policy_refuse_sender(f->mail_from, ret_reply);
         return false;
     }
     if (f->kind == GATE_ENCRYPTED || f->kind == GATE_SECUREJOIN ||

@@ -13,6 +13,9 @@
 // otherwise.
 MUST_USE bool policy_check_sender(struct slice mail_from, struct slice login, struct intake_reply *ret_reply);
 
+// The refusal of a sender whose account is blocked, or gone, however good the message.
+void policy_refuse_sender(struct slice mail_from, struct intake_reply *ret_reply);
+
 // What is known of a message after its last octet.
 struct policy_facts {
     bool over_size;        // larger than max_message_size

@@ -25,6 +25,13 @@ struct store_account_create *store_account_create_new(struct slice address, stru
     return c;
 }
 
+void store_account_create_by_invitation(struct store_account_create *op, const uint8_t invitation[STORE_INVITATION_LEN],
+                                        int64_t today) {
+    op->needs_invitation = true;
+    memcpy(op->invitation, invitation, sizeof(op->invitation));
+    op->today = today;
+}
+
 static const struct store_op_type touch_type = {.name = "account_touch",
                                                 .size = sizeof(struct store_account_touch),
                                                 .mode = STORE_OP_WRITE,
@@ -80,4 +87,48 @@ struct store_token_list *store_token_list_new(uint64_t account_id) {
     struct store_token_list *l = op_new(&token_list_type);
     l->account_id = account_id;
     return l;
+}
+
+// ---- for the operator ----
+
+static void free_account_list(struct store_op *op) {
+    struct store_account_list *l = CONTAINER_OF(op, struct store_account_list, op);
+    for (size_t i = 0; i < l->ret_n_rows; i++)
+        free(l->ret_rows[i].address);
+    free(l->ret_rows);
+}
+
+static const struct store_op_type account_list_type = {.name = "account_list",
+                                                       .size = sizeof(struct store_account_list),
+                                                       .mode = STORE_OP_READ,
+                                                       .kind = OP_ACCOUNT_LIST,
+                                                       .free_fields = free_account_list};
+
+struct store_account_list *store_account_list_new(uint64_t after) {
+    struct store_account_list *l = op_new(&account_list_type);
+    l->after = after;
+    return l;
+}
+
+static const struct store_op_type block_type = {.name = "account_block",
+                                                .size = sizeof(struct store_account_block),
+                                                .mode = STORE_OP_WRITE,
+                                                .kind = OP_ACCOUNT_BLOCK};
+
+struct store_account_block *store_account_block_new(uint64_t account_id, bool blocked) {
+    struct store_account_block *b = op_new(&block_type);
+    b->account_id = account_id;
+    b->blocked = blocked;
+    return b;
+}
+
+static const struct store_op_type delete_type = {.name = "account_delete",
+                                                 .size = sizeof(struct store_account_delete),
+                                                 .mode = STORE_OP_WRITE,
+                                                 .kind = OP_ACCOUNT_DELETE};
+
+struct store_account_delete *store_account_delete_new(uint64_t account_id) {
+    struct store_account_delete *d = op_new(&delete_type);
+    d->account_id = account_id;
+    return d;
 }

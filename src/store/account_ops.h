@@ -3,6 +3,7 @@
 // a number.
 #pragma once
 
+#include "store/invitation_ops.h"
 #include "store/store.h"
 
 enum { STORE_ADDRESS_MAX = 320, STORE_PASSWORD_HASH_MAX = 512 };
@@ -26,6 +27,9 @@ struct store_account_create {
     struct store_op op;
     char address[STORE_ADDRESS_MAX + 1];
     char password_hash[STORE_PASSWORD_HASH_MAX + 1];
+    bool needs_invitation; // store_account_create_by_invitation()
+    uint8_t invitation[STORE_INVITATION_LEN];
+    int64_t today;
     bool ret_created;
     uint64_t ret_account_id;
     uint64_t ret_inbox_id;
@@ -34,6 +38,10 @@ struct store_account_create {
     int64_t ret_last_login_day; // the day of creation for a new account
 };
 struct store_account_create *store_account_create_new(struct slice address, struct slice password_hash);
+// The account may only come into being by this invitation (store/invitation_ops.h): one use of it is taken in the same
+// commit. STORE_NOT_FOUND, and no account, when it is not good any more. One that stands already takes no use.
+void store_account_create_by_invitation(struct store_account_create *op, const uint8_t invitation[STORE_INVITATION_LEN],
+                                        int64_t today);
 
 // Remember the day of an IMAP login (days since 1970; nothing finer is ever stored). WRITE.
 struct store_account_touch {
@@ -68,3 +76,42 @@ struct store_token_list { // READ
     size_t ret_n_tokens;
 };
 struct store_token_list *store_token_list_new(uint64_t account_id);
+
+// ---- for the operator ----
+
+struct store_account_row {
+    uint64_t account_id;
+    char *address; // owned by the operation
+    bool blocked;
+    int64_t last_login_day;
+    uint64_t octets, messages; // in all mailboxes
+};
+// A page of accounts in order of their numbers, those above `after`. READ. Fewer than STORE_ACCOUNTS_PAGE: the last.
+enum { STORE_ACCOUNTS_PAGE = 500 };
+struct store_account_list {
+    struct store_op op;
+    uint64_t after;
+    struct store_account_row *ret_rows; // owned
+    size_t ret_n_rows;
+};
+struct store_account_list *store_account_list_new(uint64_t after);
+
+// A blocked account cannot log in to submission or send, and receives nothing new; what it has, it can read. WRITE.
+// STORE_NOT_FOUND.
+struct store_account_block {
+    struct store_op op;
+    uint64_t account_id;
+    bool blocked;
+};
+struct store_account_block *store_account_block_new(uint64_t account_id, bool blocked);
+
+// Deletes an account with its mailboxes, messages and tokens, in pieces. The first takes the rows of account and
+// mailboxes: nobody can log in, deliver or select from then on, and sessions learn it by STORE_CHANGE_DELETED of each
+// mailbox, INBOX included. Messages follow; what a crash (or a failure, told by the status) leaves of them is finished
+// with the next deletion or when the store is opened, and store_verify() knows it. WRITE. STORE_NOT_FOUND.
+struct store_account_delete {
+    struct store_op op;
+    uint64_t account_id;
+    bool begun; // the store's: the rows are gone, messages are left
+};
+struct store_account_delete *store_account_delete_new(uint64_t account_id);

@@ -127,11 +127,85 @@ static void test_tokens(void **state) {
     fixture_done(&f);
 }
 
+// "1:a@example.org/0/11o/2m ": number, address, blocked, octets, messages.
+static const char *list_page(struct fixture *f, uint64_t after, size_t *ret_n) {
+    static char text[256];
+    struct store_account_list *l = store_account_list_new(after);
+    assert_int_equal(run_op(f, &l->op), STORE_OK);
+    text[0] = '\0';
+    for (size_t i = 0; i < l->ret_n_rows && i < 3; i++) {
+        const struct store_account_row *row = &l->ret_rows[i];
+        assert_int_equal(row->last_login_day, clock_wall_day());
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%llu:%s/%d/%lluo/%llum ",
+                       (unsigned long long)row->account_id, row->address, row->blocked, (unsigned long long)row->octets,
+                       (unsigned long long)row->messages);
+    }
+    *ret_n = l->ret_n_rows;
+    store_op_free(&l->op);
+    return text;
+}
+
+static void test_list(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    size_t n;
+    assert_string_equal(list_page(&f, 0, &n), "");
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    make_account(&f, "b@example.org", NULL);
+    assert_int_equal(edit(&f, STORE_MAILBOX_CREATE, a, "Box", ""), STORE_OK);
+    append(&f, a, "INBOX", "four", 0, "");
+    append(&f, a, "Box", "seven..", 0, "");
+    assert_int_equal(run_and_free(&f, &store_account_block_new(2, true)->op), STORE_OK);
+    assert_string_equal(list_page(&f, 0, &n), "1:a@example.org/0/11o/2m 2:b@example.org/1/0o/0m ");
+    assert_string_equal(list_page(&f, 1, &n), "2:b@example.org/1/0o/0m ");
+    assert_string_equal(list_page(&f, 2, &n), "");
+    for (int i = 3; i <= STORE_ACCOUNTS_PAGE + 1; i++) {
+        char address[32];
+        (void)snprintf(address, sizeof(address), "u%d@example.org", i);
+        make_account(&f, address, NULL);
+    }
+    (void)list_page(&f, 0, &n);
+    assert_int_equal(n, STORE_ACCOUNTS_PAGE);
+    assert_string_equal(list_page(&f, STORE_ACCOUNTS_PAGE, &n), "501:u501@example.org/0/0o/0m ");
+    assert_int_equal(n, 1);
+    fixture_done(&f);
+}
+
+static enum store_status submit_as(struct fixture *f, uint64_t sender, const char *to) {
+    static uint8_t dedup[32] = {100};
+    dedup[1]++;
+    struct store_deliver *d = store_deliver_new(make_body(f, "hello", 5), dedup);
+    d->sender_id = sender;
+    store_deliver_add(d, slice_from_cstr(to));
+    return run_and_free(f, &d->op);
+}
+
+// A blocked account neither receives nor sends, whatever its sessions remember; it can log in and read.
+static void test_block(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL), b = make_account(&f, "b@example.org", NULL);
+    assert_int_equal(submit_as(&f, a, "b@example.org"), STORE_OK);
+    assert_int_equal(run_and_free(&f, &store_account_block_new(a, true)->op), STORE_OK);
+    assert_int_equal(submit_as(&f, a, "b@example.org"), STORE_NOT_FOUND);
+    assert_int_equal(submit_as(&f, 99, "b@example.org"), STORE_NOT_FOUND);
+    assert_string_equal(describe(&f, b, "INBOX"), "2/1/1/0/5");
+    assert_int_equal(deliver(&f, "a@example.org", "x", 1, NULL), STORE_UNKNOWN);
+    append(&f, a, "INBOX", "own", 0, "");
+    assert_string_equal(describe(&f, a, "INBOX"), "2/1/1/0/3");
+    assert_int_equal(run_and_free(&f, &store_account_block_new(a, false)->op), STORE_OK);
+    assert_int_equal(submit_as(&f, a, "a@example.org"), STORE_OK);
+    assert_string_equal(describe(&f, a, "INBOX"), "3/2/2/0/8");
+    assert_int_equal(run_and_free(&f, &store_account_block_new(99, true)->op), STORE_NOT_FOUND);
+    fixture_done(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_and_find), cmocka_unit_test(test_impossible_addresses),
         cmocka_unit_test(test_touch),           cmocka_unit_test(test_quota),
-        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_tokens),          cmocka_unit_test(test_list),
+        cmocka_unit_test(test_block),
     };
     return cmocka_run_group_tests_name("store/account", tests, NULL, NULL);
 }

@@ -33,12 +33,14 @@ struct store_delivery {
 // Puts one finished body into the INBOX of each local recipient. One body however many recipients. WRITE. STORE_OK when
 // it was processed, whatever the outcomes; when no recipient took it, no body is kept. `dedup` is the hash of what
 // makes the transaction the same when it is sent again (reverse-path, Message-ID, body digest); the store mixes in its
-// own key and the mailbox, commits it with the delivery and remembers it for a day.
+// own key and the mailbox, commits it with the delivery and remembers it for a day. STORE_NOT_FOUND, and nothing was
+// done: the sender's account is blocked or gone, though its session may have begun before that.
 struct store_deliver {
     struct store_op op;
     struct store_body *body;
     uint8_t dedup[32];
     uint32_t flags;
+    uint64_t sender_id; // account that submits it; 0: none of ours
     struct store_delivery *deliveries;
     size_t n_deliveries;
 };

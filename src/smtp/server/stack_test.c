@@ -336,6 +336,67 @@ static void test_gone_during_commit(void **state) {
     stop(&s);
 }
 
+static enum store_status run_and_free(struct stack *s, struct store_op *op) {
+    run_op(s, op);
+    enum store_status status = op->status;
+    store_op_free(op);
+    return status;
+}
+
+static uint64_t account_of(struct stack *s, const char *address) {
+    struct store_account_find *f = store_account_find_new(slice_from_cstr(address));
+    run_op(s, &f->op);
+    uint64_t id = f->ret_account_id;
+    store_op_free(&f->op);
+    return id;
+}
+
+// A session that logged in before: from its next message on a block counts, also for what only comes back to it, and so
+// does the deletion of its account. To a blocked recipient mail bounces as to nobody.
+static void test_blocked_and_deleted(void **state) {
+    static const char refused[] =
+        "550 5.7.1 <alice@relay.test>: Sender address rejected: this account may not send\r\n";
+    struct stack s = {0};
+    start(&s);
+    make_account(&s, "bob");
+    struct client c = connect_client(&s);
+    login(&c, "alice");
+    uint64_t alice = account_of(&s, "alice@relay.test"), bob = account_of(&s, "bob@relay.test");
+    char *one = make_message("alice", 100, "one"), *two = make_message("alice", 100, "two");
+    send_message(&c, "alice", "bob", one, "250 OK\r\n");
+
+    assert_int_equal(run_and_free(&s, &store_account_block_new(alice, true)->op), STORE_OK);
+    send_message(&c, "alice", "bob", two, refused);
+    send_message(&c, "alice", "nobody", two, refused);
+    say(&c, "MAIL FROM:<alice@relay.test>\r\nRCPT TO:<x@far.test>\r\nDATA\r\n", "354 ");
+    conn_memory_feed(c.conn, two, strlen(two));
+    say(&c, ".\r\n", refused);
+    assert_int_equal(count_inbox(&s, "bob@relay.test"), 1);
+    assert_int_equal(count_inbox(&s, "alice@relay.test"), 0);
+    struct client again = connect_client(&s); // may log in, and hears it then
+    login(&again, "alice");
+    send_message(&again, "alice", "bob", two, refused);
+    conn_memory_free(again.conn);
+
+    assert_int_equal(run_and_free(&s, &store_account_block_new(alice, false)->op), STORE_OK);
+    assert_int_equal(run_and_free(&s, &store_account_block_new(bob, true)->op), STORE_OK);
+    send_message(&c, "alice", "bob", two, "250 OK\r\n");
+    assert_int_equal(count_inbox(&s, "bob@relay.test"), 1);
+    struct store_fetch *f = read_inbox(&s, "alice@relay.test");
+    assert_int_equal(f->ret_n_messages, 1);
+    assert_true(holds(&f->ret_messages[0], "MAILER-DAEMON@relay.test"));
+    store_op_free(&f->op);
+
+    assert_int_equal(run_and_free(&s, &store_account_block_new(bob, false)->op), STORE_OK);
+    assert_int_equal(run_and_free(&s, &store_account_delete_new(alice)->op), STORE_OK);
+    send_message(&c, "alice", "bob", two, refused);
+    assert_int_equal(count_inbox(&s, "bob@relay.test"), 1);
+    free(one);
+    free(two);
+    conn_memory_free(c.conn);
+    stop(&s);
+}
+
 int main(void) {
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
@@ -343,6 +404,7 @@ int main(void) {
         cmocka_unit_test(test_bounce),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_gone_during_commit),
+        cmocka_unit_test(test_blocked_and_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

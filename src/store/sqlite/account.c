@@ -56,6 +56,21 @@ static enum store_status create(struct db *db, struct store_account_create *a) {
     return status;
 }
 
+// Takes one use; the last one takes the invitation with it.
+static enum store_status use_invitation(struct db *db, const struct store_account_create *a) {
+    static const enum sql steps[] = {SQL_INVITATION_USE, SQL_INVITATION_USE_UP};
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct query q;
+        query_begin(&q, db, steps[i]);
+        query_bind_blob(&q, a->invitation, sizeof(a->invitation));
+        query_bind_i64(&q, a->today);
+        enum store_status status = query_exec(&q);
+        if (status != STORE_OK || db_changes(db) > 0)
+            return status;
+    }
+    return STORE_NOT_FOUND;
+}
+
 enum store_status sqlite_account_create(struct backend_conn *c, struct store_op *op) {
     struct store_account_create *a = CONTAINER_OF(op, struct store_account_create, op);
     if (a->address[0] == '\0')
@@ -69,7 +84,9 @@ enum store_status sqlite_account_create(struct backend_conn *c, struct store_op 
         a->ret_last_login_day = found->ret_last_login_day;
         memcpy(a->ret_password_hash, found->ret_password_hash, sizeof(a->ret_password_hash));
     } else if (status == STORE_NOT_FOUND) {
-        status = create(db_of(c), a);
+        status = a->needs_invitation ? use_invitation(db_of(c), a) : STORE_OK;
+        if (status == STORE_OK)
+            status = create(db_of(c), a);
     }
     store_op_free(&found->op);
     return status;
@@ -134,4 +151,37 @@ enum store_status sqlite_token_list(struct backend_conn *c, struct store_op *op)
         l->ret_tokens[l->ret_n_tokens++] = mem_strndup(token, strlen(token));
     }
     return query_end(&q);
+}
+
+// ---- for the operator ----
+
+enum store_status sqlite_account_list(struct backend_conn *c, struct store_op *op) {
+    struct store_account_list *l = CONTAINER_OF(op, struct store_account_list, op);
+    struct query q;
+    query_begin(&q, db_of(c), SQL_ACCOUNT_PAGE);
+    query_bind_u64(&q, l->after);
+    query_bind_u64(&q, STORE_ACCOUNTS_PAGE);
+    l->ret_rows = mem_zalloc(STORE_ACCOUNTS_PAGE, sizeof(*l->ret_rows));
+    while (l->ret_n_rows < STORE_ACCOUNTS_PAGE && query_row(&q)) {
+        const char *address = query_text(&q, 1);
+        l->ret_rows[l->ret_n_rows++] = (struct store_account_row){
+            .account_id = query_u64(&q, 0),
+            .address = mem_strndup(address, strlen(address)),
+            .blocked = query_u64(&q, 2) != 0,
+            .last_login_day = query_i64(&q, 3),
+            .octets = query_u64(&q, 4),
+            .messages = query_u64(&q, 5),
+        };
+    }
+    return query_end(&q);
+}
+
+enum store_status sqlite_account_block(struct backend_conn *c, struct store_op *op) {
+    struct store_account_block *b = CONTAINER_OF(op, struct store_account_block, op);
+    struct query q;
+    query_begin(&q, db_of(c), SQL_ACCOUNT_BLOCK);
+    query_bind_u64(&q, b->account_id);
+    query_bind_u64(&q, b->blocked);
+    enum store_status status = query_exec(&q);
+    return status == STORE_OK && db_changes(db_of(c)) == 0 ? STORE_NOT_FOUND : status;
 }

@@ -84,6 +84,12 @@ static void configure(void) {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+// A full disk must not keep the relay from starting: what is left is tried again.
+static void delete_rest(struct db *db) {
+    if (db_exec(db, "PRAGMA secure_delete = ON") != STORE_OK || !account_delete_rest(db))
+        log_warning("store.deletion_unfinished", "reason=\"messages of deleted accounts could not be removed\"");
+}
+
 static bool prepare(struct backend_context *context, const char **ret_error) {
     static pthread_once_t configure_once = PTHREAD_ONCE_INIT;
     ASSERT(pthread_once(&configure_once, configure) == 0);
@@ -94,6 +100,7 @@ static bool prepare(struct backend_context *context, const char **ret_error) {
         return false;
     bool ok = migrate(db, ret_error);
     if (ok) {
+        delete_rest(db);
         struct sweep sweep = {db, context->bodies, 0};
         ok = body_dir_walk(context->bodies, sweep_file, NULL, &sweep);
         if (!ok)
@@ -330,9 +337,17 @@ const struct store_backend sqlite_backend = {
             [OP_ACCOUNT_FIND] = sqlite_account_find,
             [OP_ACCOUNT_CREATE] = sqlite_account_create,
             [OP_ACCOUNT_TOUCH] = sqlite_account_touch,
+            [OP_ACCOUNT_LIST] = sqlite_account_list,
+            [OP_ACCOUNT_BLOCK] = sqlite_account_block,
+            [OP_ACCOUNT_DELETE] = sqlite_account_delete,
             [OP_QUOTA] = sqlite_quota,
             [OP_TOKEN_ADD] = sqlite_token_add,
             [OP_TOKEN_LIST] = sqlite_token_list,
+            [OP_INVITATION_ADD] = sqlite_invitation_add,
+            [OP_INVITATION_FIND] = sqlite_invitation_find,
+            [OP_INVITATION_LIST] = sqlite_invitation_list,
+            [OP_INVITATION_DELETE] = sqlite_invitation_delete,
+            [OP_SECRET] = sqlite_secret,
             [OP_MAILBOX_LIST] = sqlite_mailbox_list,
             [OP_MAILBOX_OPEN] = sqlite_mailbox_open,
             [OP_MAILBOX_EDIT] = sqlite_mailbox_edit,

@@ -85,6 +85,18 @@ static enum store_status put_all(struct db *db, struct store_deliver *d, const s
     return status;
 }
 
+// STORE_NOT_FOUND: it may not.
+static enum store_status sender_may_send(struct db *db, uint64_t account_id) {
+    if (account_id == 0)
+        return STORE_OK;
+    struct query q;
+    query_begin(&q, db, SQL_ACCOUNT_MAY_SEND);
+    query_bind_u64(&q, account_id);
+    bool may = query_row(&q);
+    enum store_status status = query_end(&q);
+    return status == STORE_OK && !may ? STORE_NOT_FOUND : status;
+}
+
 enum store_status sqlite_deliver(struct backend_conn *c, struct store_op *op) {
     struct store_deliver *d = CONTAINER_OF(op, struct store_deliver, op);
     struct db *db = db_of(c);
@@ -93,8 +105,10 @@ enum store_status sqlite_deliver(struct backend_conn *c, struct store_op *op) {
         return STORE_INVALID;
     if (!body_dir_has_room(c->context->bodies))
         return STORE_FULL;
+    enum store_status status = sender_may_send(db, d->sender_id);
+    if (status != STORE_OK)
+        return status;
     struct mailbox_row *inboxes = mem_zalloc(d->n_deliveries, sizeof(*inboxes));
-    enum store_status status = STORE_OK;
     uint64_t n_taken = 0;
     for (size_t i = 0; i < d->n_deliveries && status == STORE_OK; i++) {
         status = decide(db, d, body.size, &d->deliveries[i], &inboxes[i]);

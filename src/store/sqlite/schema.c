@@ -77,6 +77,23 @@ static const char version_1[] = "CREATE TABLE meta("
                                 " PRIMARY KEY(day, hash)"
                                 ") STRICT, WITHOUT ROWID;";
 
+// A mailbox of a deleted account has no row any more; its number stands in `doomed` until its entries are gone, too.
+static const char version_2[] = "CREATE TABLE invitation("
+                                " number BLOB PRIMARY KEY CHECK(length(number) = 16),"
+                                " uses INTEGER NOT NULL CHECK(uses > 0),"
+                                " last_day INTEGER NOT NULL"
+                                ") STRICT, WITHOUT ROWID;"
+                                "CREATE INDEX invitation_last_day ON invitation(last_day, number);"
+
+                                "CREATE TABLE secret("
+                                " name TEXT PRIMARY KEY,"
+                                " value BLOB NOT NULL CHECK(length(value) = 32)"
+                                ") STRICT, WITHOUT ROWID;"
+
+                                "CREATE TABLE doomed("
+                                " mailbox_id INTEGER PRIMARY KEY"
+                                ") STRICT;";
+
 static enum store_status set_meta(struct db *db, const char *name, const void *blob, size_t len, int64_t number) {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(db->handle, "INSERT INTO meta(name, value) VALUES(?1, ?2)", -1, &stmt, NULL);
@@ -104,7 +121,11 @@ static enum store_status make_version_1(struct db *db) {
     return status;
 }
 
-schema_migration *const schema_migrations[] = {make_version_1};
+static enum store_status make_version_2(struct db *db) {
+    return db_exec(db, version_2);
+}
+
+schema_migration *const schema_migrations[] = {make_version_1, make_version_2};
 const size_t schema_n_migrations = ARRAY_LEN(schema_migrations);
 
 static bool read_number(struct db *db, const char *sql, int64_t *ret) {

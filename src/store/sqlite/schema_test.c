@@ -23,34 +23,86 @@ static enum store_status half_done(struct db *db) {
     return status == STORE_OK ? STORE_FAILED : status;
 }
 
-// Versions 1 to 3 of a program of the future: 2 adds a column, 3 fails.
+enum { NOW = 2, NEXT = 3, BROKEN = 4 }; // versions: of this program, and of two of the future
+
+// The next version adds a column, the one after it fails.
 static void test_older(void **state) {
     struct fixture f;
     fixture_init(&f);
     make_account(&f, "a@example.org", NULL);
     fixture_close(&f);
-    schema_migration *const migrations[] = {schema_migrations[0], add_column, half_done};
+    schema_migration *const migrations[] = {schema_migrations[0], schema_migrations[1], add_column, half_done};
     const char *error = NULL;
     struct db *db = db_open(f.dir, &error);
     assert_non_null(db);
-    assert_int_equal(schema_check(db, 2), SCHEMA_OLDER);
-    assert_true(schema_migrate(db, migrations, 2, &error));
-    assert_int_equal(schema_check(db, 2), SCHEMA_CURRENT);
-    assert_false(schema_migrate(db, migrations, 3, &error));
+    assert_int_equal(schema_n_migrations, NOW);
+    assert_int_equal(schema_check(db, NEXT), SCHEMA_OLDER);
+    assert_true(schema_migrate(db, migrations, NEXT, &error));
+    assert_int_equal(schema_check(db, NEXT), SCHEMA_CURRENT);
+    assert_false(schema_migrate(db, migrations, BROKEN, &error));
     assert_string_equal(error, "the database could not be brought to this version; it was left as it was");
-    assert_int_equal(schema_check(db, 2), SCHEMA_CURRENT);
+    assert_int_equal(schema_check(db, NEXT), SCHEMA_CURRENT);
     db_close(db);
     assert_int_equal(fixture_number(&f, "SELECT count(*) FROM account WHERE colour = 'red'"), 1);
     assert_int_equal(fixture_number(&f, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
 
-    // Now this program finds a database of version 2.
+    // Now this program finds a database of the next version.
     struct store_settings settings = {.dir = f.dir, .mailbox_quota = 1, .n_readers = 1};
     int n;
     assert_null(store_open(&settings, &error));
     assert_string_equal(error, "the database was written by a newer version of this program");
     assert_string_equal(fixture_verify(&f, &n), "error: the database was written by a newer version of this program");
-    fixture_sql(&f, "ALTER TABLE account DROP COLUMN colour; PRAGMA user_version = 1");
+    fixture_sql(&f, "ALTER TABLE account DROP COLUMN colour; PRAGMA user_version = 2");
     fixture_open(&f);
+    fixture_done(&f);
+}
+
+static void drop_to_version_1(struct fixture *f) {
+    fixture_sql(f, "DROP TABLE invitation; DROP TABLE secret; DROP TABLE doomed; PRAGMA user_version = 1");
+}
+
+// What version 1 made of nothing: tables and indexes.
+static int64_t count_version_1(void) {
+    struct fixture f;
+    fixture_init(&f);
+    fixture_close(&f);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/martlet.db", f.dir);
+    assert_int_equal(truncate(path, 0), 0);
+    const char *error = NULL;
+    struct db *db = db_open(f.dir, &error);
+    assert_non_null(db);
+    assert_true(schema_migrate(db, schema_migrations, 1, &error));
+    db_close(db);
+    int64_t n = fixture_number(&f, "SELECT sum(length(sql)) FROM sqlite_schema");
+    fixture_open(&f);
+    fixture_done(&f);
+    return n;
+}
+
+// A store of version 1 with all that it can hold: nothing of it changes, and what is new works.
+static void test_from_version_1(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    char *large = make_message(100000, 1);
+    assert_int_equal(deliver(&f, "a@example.org", large, 100000, NULL), STORE_DELIVERED);
+    append(&f, a, "INBOX", "small", STORE_FLAG_SEEN, "word");
+    assert_int_equal(run_and_free(&f, &store_token_add_new(a, SLICE("token"))->op), STORE_OK);
+    fixture_close(&f);
+    free(large);
+    drop_to_version_1(&f);
+    assert_int_equal(fixture_number(&f, "SELECT sum(length(sql)) FROM sqlite_schema"), count_version_1());
+    int n;
+    assert_string_equal(fixture_verify(&f, &n),
+                        "error: the database is empty or of an older version; start the relay once");
+
+    fixture_open(&f);
+    assert_int_equal(fixture_number(&f, "PRAGMA user_version"), NOW);
+    assert_string_equal(describe(&f, a, "INBOX"), "3/2/1/0/100005");
+    assert_int_equal(run_and_free(&f, &store_secret_new("s")->op), STORE_OK);
+    assert_int_equal(run_and_free(&f, &store_account_delete_new(a)->op), STORE_OK);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 0);
     fixture_done(&f);
 }
 
@@ -69,7 +121,7 @@ static void test_refused_untouched(void **state) {
     static const struct {
         const char *sql, *error;
     } cases[] = {
-        {"PRAGMA user_version = 2", "the database was written by a newer version of this program"},
+        {"PRAGMA user_version = 3", "the database was written by a newer version of this program"},
         {"PRAGMA user_version = 1; PRAGMA application_id = 5", "the database belongs to another program"},
         {"PRAGMA user_version = 0", "the database belongs to another program"},
     };
@@ -88,7 +140,7 @@ static void test_refused_untouched(void **state) {
         assert_int_equal(read_database(&f, after, sizeof(after)), n);
         assert_memory_equal(before, after, n);
     }
-    fixture_sql(&f, "PRAGMA user_version = 1; PRAGMA application_id = 0x6d726c74");
+    fixture_sql(&f, "PRAGMA user_version = 2; PRAGMA application_id = 0x6d726c74");
     fixture_open(&f);
     fixture_done(&f);
 }
@@ -120,7 +172,7 @@ static void test_settings(void **state) {
         {"PRAGMA auto_vacuum", 2},
         {"SELECT journal_mode = 'wal' FROM pragma_journal_mode", 1},
         {"PRAGMA application_id", SCHEMA_APPLICATION_ID},
-        {"PRAGMA user_version", 1},
+        {"PRAGMA user_version", NOW},
         {"PRAGMA page_size", 4096},
         {"SELECT length(value) FROM meta WHERE name = 'secret'", DB_SECRET_LEN},
     };
@@ -134,6 +186,7 @@ static void test_settings(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_older),
+        cmocka_unit_test(test_from_version_1),
         cmocka_unit_test(test_refused_untouched),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_no_temporary_files),

@@ -12,10 +12,30 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ACCOUNT_TOUCH] = "UPDATE account SET last_login_day = ?2 WHERE id = ?1 AND last_login_day < ?2",
     [SQL_ACCOUNT_EXISTS] = "SELECT 1 FROM account WHERE id = ?1",
     [SQL_ACCOUNT_USED] = "SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = ?1",
+    [SQL_ACCOUNT_MAY_SEND] = "SELECT 1 FROM account WHERE id = ?1 AND NOT blocked",
+    [SQL_ACCOUNT_PAGE] = "SELECT id, address, blocked, last_login_day,"
+                         " (SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = a.id),"
+                         " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id)"
+                         " FROM account a WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [SQL_ACCOUNT_BLOCK] = "UPDATE account SET blocked = ?2 WHERE id = ?1",
+    [SQL_ACCOUNT_DELETE] = "DELETE FROM account WHERE id = ?1",
     [SQL_TOKEN_INSERT] = "INSERT INTO token(account_id, token) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
     [SQL_TOKEN_TRIM] = "DELETE FROM token WHERE account_id = ?1 AND id NOT IN"
                        " (SELECT id FROM token WHERE account_id = ?1 ORDER BY id DESC LIMIT ?2)",
     [SQL_TOKEN_LIST] = "SELECT token FROM token WHERE account_id = ?1 ORDER BY id",
+    [SQL_TOKEN_DELETE_ALL] = "DELETE FROM token WHERE account_id = ?1",
+
+    [SQL_INVITATION_INSERT] = "INSERT INTO invitation(number, uses, last_day) VALUES(?1, ?2, ?3)"
+                              " ON CONFLICT DO NOTHING",
+    [SQL_INVITATION_PURGE] = "DELETE FROM invitation WHERE last_day < ?1",
+    [SQL_INVITATION_FIND] = "SELECT uses, last_day FROM invitation WHERE number = ?1 AND last_day >= ?2",
+    [SQL_INVITATION_LIST] =
+        "SELECT number, uses, last_day FROM invitation WHERE last_day >= ?1 ORDER BY last_day, number LIMIT ?2",
+    [SQL_INVITATION_DELETE] = "DELETE FROM invitation WHERE number = ?1",
+    [SQL_INVITATION_USE] = "UPDATE invitation SET uses = uses - 1 WHERE number = ?1 AND last_day >= ?2 AND uses > 1",
+    [SQL_INVITATION_USE_UP] = "DELETE FROM invitation WHERE number = ?1 AND last_day >= ?2 AND uses = 1",
+    [SQL_SECRET_FIND] = "SELECT value FROM secret WHERE name = ?1",
+    [SQL_SECRET_INSERT] = "INSERT INTO secret(name, value) VALUES(?1, ?2)",
 
     [SQL_UID_VALIDITY_NEXT] = "UPDATE meta SET value = value + 1 WHERE name = 'uid_validity' RETURNING value",
     [SQL_MAILBOX_INSERT] = "INSERT INTO mailbox(account_id, name, uid_validity, subscribed) VALUES(?1, ?2, ?3, ?4)",
@@ -36,6 +56,10 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_MAILBOX_CHILDREN] =
         "SELECT id, name FROM mailbox WHERE account_id = ?1 AND name > ?2 || '/' AND name < ?2 || '0'"
         " ORDER BY name",
+    [SQL_MAILBOX_DOOM_ALL] = "INSERT INTO doomed(mailbox_id) SELECT id FROM mailbox WHERE account_id = ?1",
+    [SQL_MAILBOX_DELETE_ALL] = "DELETE FROM mailbox WHERE account_id = ?1",
+    [SQL_DOOMED_FIRST] = "SELECT mailbox_id FROM doomed WHERE mailbox_id > 0 ORDER BY mailbox_id LIMIT 1",
+    [SQL_DOOMED_DELETE] = "DELETE FROM doomed WHERE mailbox_id = ?1",
 
     [SQL_ENTRY_INSERT] = "INSERT INTO entry(mailbox_id, " ENTRY_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [SQL_ENTRY_RANGE] =

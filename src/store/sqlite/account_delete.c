@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Deleting an account. The first piece takes the rows that make it one: the account, its device tokens and its
+// mailboxes, whose numbers are kept in `doomed`. From that commit on nothing finds it. The entries of doomed mailboxes
+// go after it, piece by piece and with them the references of their bodies; whoever runs next goes on where another one
+// stopped. The memory of accepted messages stays: it is a keyed hash and forgets by itself.
+#include "base/mem.h"
+#include "store/account_ops.h"
+#include "store/mailbox_ops.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/rows.h"
+
+static enum store_status run_on_id(struct db *db, enum sql sql, uint64_t id) {
+    struct query q;
+    query_begin(&q, db, sql);
+    query_bind_u64(&q, id);
+    return query_exec(&q);
+}
+
+// ---- the rows ----
+
+static enum store_status announce(struct db *db, uint64_t account_id) {
+    struct query q;
+    query_begin(&q, db, SQL_MAILBOX_LIST);
+    query_bind_u64(&q, account_id);
+    while (query_row(&q)) {
+        struct mailbox_row m = {.id = query_u64(&q, 0), .account_id = account_id};
+        mailbox_note(db, &m, STORE_CHANGE_DELETED, 0, NULL, 0);
+    }
+    return query_end(&q);
+}
+
+static enum store_status delete_rows(struct db *db, uint64_t account_id) {
+    enum store_status status = run_on_id(db, SQL_ACCOUNT_DELETE, account_id);
+    if (status == STORE_OK && db_changes(db) == 0)
+        return STORE_NOT_FOUND;
+    if (status == STORE_OK)
+        status = announce(db, account_id);
+    static const enum sql steps[] = {SQL_TOKEN_DELETE_ALL, SQL_MAILBOX_DOOM_ALL, SQL_MAILBOX_DELETE_ALL};
+    for (size_t i = 0; i < ARRAY_LEN(steps) && status == STORE_OK; i++)
+        status = run_on_id(db, steps[i], account_id);
+    return status;
+}
+
+// ---- the messages ----
+
+// STORE_NOT_FOUND: there is none.
+static enum store_status first_doomed(struct db *db, uint64_t *ret_mailbox_id) {
+    struct query q;
+    query_begin(&q, db, SQL_DOOMED_FIRST);
+    bool found = query_row(&q);
+    if (found)
+        *ret_mailbox_id = query_u64(&q, 0);
+    enum store_status status = query_end(&q);
+    return status == STORE_OK && !found ? STORE_NOT_FOUND : status;
+}
+
+static enum store_status delete_entry(struct db *db, uint64_t mailbox_id, const struct entry_row *entry) {
+    struct query q;
+    query_begin(&q, db, SQL_ENTRY_DELETE);
+    query_bind_u64(&q, mailbox_id);
+    query_bind_u64(&q, entry->uid);
+    enum store_status status = query_exec(&q);
+    return status == STORE_OK ? body_unref(db, entry->body_id) : status;
+}
+
+// At most `max` entries; a mailbox that had no more of them is done with.
+static enum store_status delete_entries(struct db *db, uint64_t mailbox_id, size_t max, size_t *ret_n) {
+    static const struct store_uid_range all = {1, UINT32_MAX};
+    struct entry_list entries = {0};
+    enum store_status status = entry_list_load(db, SQL_ENTRY_RANGE, mailbox_id, &all, 1, max, &entries);
+    for (size_t i = 0; i < entries.n && status == STORE_OK; i++)
+        status = delete_entry(db, mailbox_id, &entries.rows[i]);
+    if (status == STORE_OK && entries.n < max)
+        status = run_on_id(db, SQL_DOOMED_DELETE, mailbox_id);
+    *ret_n = entries.n;
+    entry_list_done(&entries);
+    return status;
+}
+
+// STORE_NOT_FOUND: nothing was left to do. *ret_more: there is something still.
+static enum store_status delete_piece(struct db *db, bool *ret_more) {
+    uint64_t mailbox_id;
+    enum store_status status = first_doomed(db, &mailbox_id);
+    if (status != STORE_OK)
+        return status;
+    for (size_t left = ENTRY_PIECE, n; status == STORE_OK && left > 0; left -= n) {
+        status = delete_entries(db, mailbox_id, left, &n);
+        if (status == STORE_OK)
+            status = first_doomed(db, &mailbox_id);
+    }
+    *ret_more = status == STORE_OK;
+    return status == STORE_NOT_FOUND ? STORE_OK : status;
+}
+
+enum store_status sqlite_account_delete(struct backend_conn *c, struct store_op *op) {
+    struct store_account_delete *d = CONTAINER_OF(op, struct store_account_delete, op);
+    if (!d->begun) {
+        // In a commit of its own: a failure among the messages must not bring the account back.
+        enum store_status status = delete_rows(db_of(c), d->account_id);
+        d->begun = op->unfinished = status == STORE_OK;
+        return status;
+    }
+    enum store_status status = delete_piece(db_of(c), &op->unfinished);
+    return status == STORE_NOT_FOUND ? STORE_OK : status; // another one was quicker
+}
+
+bool account_delete_rest(struct db *db) {
+    enum store_status status = STORE_OK;
+    for (bool more = true; more && status == STORE_OK;) {
+        more = false;
+        status = db_run(db, SQL_BEGIN_WRITE);
+        if (status == STORE_OK)
+            status = delete_piece(db, &more);
+        enum store_status ended = db_run(db, status == STORE_OK ? SQL_COMMIT : SQL_ROLLBACK);
+        if (status == STORE_OK)
+            status = ended;
+    }
+    // The caller removes every file that has no row.
+    effects_reset(&db->conn.effects);
+    return status == STORE_NOT_FOUND || status == STORE_OK;
+}
