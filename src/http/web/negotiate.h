@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// What a client can read and what it has already: content coding (RFC 9110 section 12.5.3) and conditional requests
+// (section 13.1.2). Fields may come in several lines, which count as one list.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/slice.h"
+
+struct http_field;
+
+// Whether the client wants gzip at least as much as the plain octets. Without a word from it: no.
+bool negotiate_gzip(const struct http_field *fields, size_t n);
+// Whether If-None-Match names this entity tag (with its quotes; weak comparison) or is "*".
+bool negotiate_has_copy(const struct http_field *fields, size_t n, struct slice etag);
