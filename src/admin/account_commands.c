@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Accounts. The commands on one account first find its number; the list goes page by page.
+#include <stdio.h>
+
+#include "account/name.h"
+#include "admin/command.h"
+#include "admin/day.h"
+#include "admin/session.h"
+#include "config/config.h"
+
+static json_t *describe(const struct store_account_row *row) {
+    char day[CONTROL_DAY_SIZE];
+    control_day_write(row->last_login_day, day);
+    return json_pack("{s:s, s:b, s:s, s:I, s:I}", "address", row->address, "blocked", row->blocked, "last_login", day,
+                     "messages", (json_int_t)row->messages, "octets", (json_int_t)row->octets);
+}
+
+// ---- the list ----
+
+static void list_page(struct control_session *s);
+
+static void on_page(struct control_session *s, struct store_op *op) {
+    const struct store_account_list *list = CONTAINER_OF(op, struct store_account_list, op);
+    if (op->status != STORE_OK) {
+        control_fail_store(s, op->status);
+        return;
+    }
+    for (size_t i = 0; i < list->ret_n_rows; i++) {
+        s->after = list->ret_rows[i].account_id;
+        json_t *row = describe(&list->ret_rows[i]);
+        if (row != NULL) // JSON has no word for an address that is not UTF-8
+            control_row(s, row);
+    }
+    if (list->ret_n_rows < STORE_ACCOUNTS_PAGE)
+        control_ok(s, NULL);
+    else
+        control_go_on(s, list_page);
+}
+
+static void list_page(struct control_session *s) {
+    struct store_account_list *list = store_account_list_new(s->after);
+    control_submit(s, &list->op, on_page);
+}
+
+void control_account_list(struct control_session *s, const json_t *request) {
+    s->after = 0;
+    list_page(s);
+}
+
+// ---- one account ----
+
+// Into s->address; what is only a local part belongs to our domain. False when it cannot be an address.
+static bool take_address(struct control_session *s, struct slice text, const char *domain) {
+    char full[ACCOUNT_NAME_SIZE];
+    bool is_whole = slice_find(text, '@') < text.len;
+    int len = snprintf(full, sizeof(full), "%.*s%s%s", SLICE_FMT(text), is_whole ? "" : "@", is_whole ? "" : domain);
+    return len > 0 && (size_t)len < sizeof(full) &&
+           account_name_normalise(slice_make(full, (size_t)len), domain, s->address);
+}
+
+static void find(struct control_session *s, const json_t *request,
+                 void (*on_found)(struct control_session *s, struct store_op *op)) {
+    const struct config *c = config_acquire(s->server->config);
+    bool ok = take_address(s, control_text(request, "address"), c->mail_domain);
+    if (!ok)
+        control_fail(s, "that is not an address of this relay, which end with @%s", c->mail_domain);
+    config_release(s->server->config, c);
+    if (!ok)
+        return;
+    struct store_account_find *op = store_account_find_new(slice_from_cstr(s->address));
+    control_submit(s, &op->op, on_found);
+}
+
+// NULL, when the account was not found and the request has been answered.
+static const struct store_account_find *found(struct control_session *s, const struct store_op *op) {
+    if (op->status == STORE_OK)
+        return CONTAINER_OF(op, struct store_account_find, op);
+    if (op->status == STORE_NOT_FOUND)
+        control_fail(s, "there is no account %s", s->address);
+    else
+        control_fail_store(s, op->status);
+    return NULL;
+}
+
+static void on_row_read(struct control_session *s, struct store_op *op) {
+    const struct store_account_list *list = CONTAINER_OF(op, struct store_account_list, op);
+    if (op->status != STORE_OK) {
+        control_fail_store(s, op->status);
+        return;
+    }
+    json_t *row = NULL;
+    if (list->ret_n_rows > 0 && list->ret_rows[0].account_id == s->after + 1)
+        row = describe(&list->ret_rows[0]);
+    if (row == NULL) { // deleted meanwhile
+        control_fail(s, "there is no account %s", s->address);
+        return;
+    }
+    const struct config *c = config_acquire(s->server->config);
+    (void)json_object_set_new(row, "quota", json_integer((json_int_t)c->max_mailbox_size));
+    config_release(s->server->config, c);
+    control_ok(s, row);
+}
+
+// The row is the first of a page that begins right before it.
+static void on_found_to_show(struct control_session *s, struct store_op *op) {
+    const struct store_account_find *f = found(s, op);
+    if (f == NULL)
+        return;
+    s->after = f->ret_account_id - 1;
+    struct store_account_list *list = store_account_list_new(s->after);
+    control_submit(s, &list->op, on_row_read);
+}
+
+void control_account_show(struct control_session *s, const json_t *request) {
+    find(s, request, on_found_to_show);
+}
+
+static void on_changed(struct control_session *s, struct store_op *op) {
+    if (op->status == STORE_OK)
+        control_ok(s, json_pack("{s:s}", "address", s->address));
+    else if (op->status == STORE_NOT_FOUND)
+        control_fail(s, "there is no account %s", s->address);
+    else
+        control_fail_store(s, op->status);
+}
+
+static void on_found_to_block(struct control_session *s, struct store_op *op) {
+    const struct store_account_find *f = found(s, op);
+    if (f != NULL)
+        control_submit(s, &store_account_block_new(f->ret_account_id, true)->op, on_changed);
+}
+
+void control_account_block(struct control_session *s, const json_t *request) {
+    find(s, request, on_found_to_block);
+}
+
+static void on_found_to_unblock(struct control_session *s, struct store_op *op) {
+    const struct store_account_find *f = found(s, op);
+    if (f != NULL)
+        control_submit(s, &store_account_block_new(f->ret_account_id, false)->op, on_changed);
+}
+
+void control_account_unblock(struct control_session *s, const json_t *request) {
+    find(s, request, on_found_to_unblock);
+}
+
+static void on_found_to_delete(struct control_session *s, struct store_op *op) {
+    const struct store_account_find *f = found(s, op);
+    if (f != NULL)
+        control_submit(s, &store_account_delete_new(f->ret_account_id)->op, on_changed);
+}
+
+void control_account_delete(struct control_session *s, const json_t *request) {
+    find(s, request, on_found_to_delete);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include "admin/command.h"
+
+#include <string.h>
+
+#include "base/panic.h"
+
+#define ADDRESS                                                                                                        \
+    { "address", JSON_STRING }
+#define TOKEN                                                                                                          \
+    { "token", JSON_STRING }
+
+static const struct control_command commands[] = {
+    {"account-block", {ADDRESS}, true, control_account_block},
+    {"account-delete", {ADDRESS}, true, control_account_delete},
+    {"account-list", {{0}}, false, control_account_list},
+    {"account-show", {ADDRESS}, false, control_account_show},
+    {"account-unblock", {ADDRESS}, true, control_account_unblock},
+    {"challenge-clear", {TOKEN}, true, control_challenge_clear},
+    {"challenge-set", {TOKEN, {"authorization", JSON_STRING}}, true, control_challenge_set},
+    {"invitation-add", {{"uses", JSON_INTEGER}, {"days", JSON_INTEGER}}, true, control_invitation_add},
+    {"invitation-delete", {TOKEN}, true, control_invitation_delete},
+    {"invitation-list", {{0}}, false, control_invitation_list},
+    {"ping", {{0}}, false, control_ping},
+};
+
+const struct control_command *control_command_find(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+struct slice control_text(const json_t *request, const char *name) {
+    const json_t *value = json_object_get(request, name);
+    ASSERT(json_is_string(value));
+    return slice_make(json_string_value(value), json_string_length(value));
+}
+
+json_int_t control_number(const json_t *request, const char *name) {
+    const json_t *value = json_object_get(request, name);
+    ASSERT(json_is_integer(value));
+    return json_integer_value(value);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "admin/fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+static bool challenge_set(void *arg, struct slice token, struct slice authorization) {
+    struct control_fixture *f = arg;
+    if (token.len + authorization.len > sizeof(f->challenge) - 2)
+        return false;
+    (void)snprintf(f->challenge, sizeof(f->challenge), "%.*s=%.*s", SLICE_FMT(token), SLICE_FMT(authorization));
+    return true;
+}
+
+static void challenge_clear(void *arg, struct slice token) {
+    struct control_fixture *f = arg;
+    if (slice_starts_with(slice_from_cstr(f->challenge), token))
+        f->challenge[0] = '\0';
+}
+
+void control_fixture_open(struct control_fixture *f, const char *const *settings) {
+    *f = (struct control_fixture){0};
+    test_world_start(&f->world, settings);
+    f->server = (struct control_server){
+        .config = f->world.config,
+        .store = f->world.store,
+        .accounts = f->world.accounts,
+        .challenge_set = challenge_set,
+        .challenge_clear = challenge_clear,
+        .arg = f,
+        .started_ms = clock_mono_ms(),
+    };
+}
+
+void control_fixture_close(struct control_fixture *f) {
+    test_world_stop(&f->world);
+}
+
+struct conn *control_fixture_connect(struct control_fixture *f) {
+    struct conn *c = conn_new_memory(f->world.loop, &control_session_ops, NULL, false);
+    conn_set_session(c, control_session_new(&f->server, c));
+    return c;
+}
+
+void control_fixture_send(struct control_fixture *f, struct conn *c, const char *text, size_t len) {
+    conn_memory_feed(c, text, len);
+    loop_run_ready(f->world.loop);
+    for (int i = 0; i < 100000 && !conn_memory_is_closed(c) && conn_is_paused(c); i++) {
+        (void)usleep(50);
+        loop_run_ready(f->world.loop);
+    }
+}
