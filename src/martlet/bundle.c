@@ -15,6 +15,7 @@ enum tag {
     TAG_KEY,
     TAG_LISTENER, // four octets of descriptor, then the name
     TAG_DEV,      // empty
+    TAG_PUBLIC,   // empty: the certificate is a public one
 };
 
 struct bundle *bundle_new(void) {
@@ -99,7 +100,8 @@ bool bundle_write(const struct bundle *b, struct buf *ret) {
         ok = put_field(ret, TAG_OVERRIDE, slice_from_cstr(b->overrides[i]));
     for (size_t i = 0; ok && i < b->n_listeners; i++)
         ok = put_listener(ret, &b->listeners[i]);
-    return ok && (!b->is_dev || put_field(ret, TAG_DEV, SLICE_EMPTY));
+    return ok && (!b->is_dev || put_field(ret, TAG_DEV, SLICE_EMPTY)) &&
+           (!b->has_public_certificate || put_field(ret, TAG_PUBLIC, SLICE_EMPTY));
 }
 
 static bool take_field(struct bundle *b, int tag, struct slice value) {
@@ -124,6 +126,9 @@ static bool take_field(struct bundle *b, int tag, struct slice value) {
         return bundle_add_listener(b, (int)get_u32(value.ptr), slice_sub(value, 4, value.len));
     case TAG_DEV:
         b->is_dev = true;
+        return value.len == 0;
+    case TAG_PUBLIC:
+        b->has_public_certificate = true;
         return value.len == 0;
     default:
         return false;

@@ -31,7 +31,8 @@ struct bundle {
     char *cert_pem, *key_pem;
     struct bundle_listener listeners[BUNDLE_LISTENERS_MAX];
     size_t n_listeners;
-    bool is_dev; // the relay runs as the owner of the state directory, not as the configured user
+    bool has_public_certificate; // clients can verify it by themselves: false for a self-signed one
+    bool is_dev;                 // the relay runs as the owner of the state directory, not as the configured user
 };
 
 // An empty bundle: every string "".

@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "config/config.h"
+#include "martlet/acme_status.h"
 #include "martlet/selfsigned.h"
 
 enum { PEM_MAX = 512 * 1024 };
@@ -41,8 +42,48 @@ static bool read_pair(int dir_fd, const char *cert, const char *key, bool no_fol
     return ok;
 }
 
+// What to do when one of the files cannot be read.
+static void add_advice(const struct config *config, char error[FILES_ERROR_MAX]) {
+    const char *paths[] = {config->tls_cert_path, config->tls_key_path};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        if (faccessat(AT_FDCWD, paths[i], R_OK, AT_EACCESS) == 0)
+            continue;
+        size_t len = strlen(error);
+        if (errno == EACCES)
+            (void)snprintf(error + len, FILES_ERROR_MAX - len,
+                           " (read as user %u): let it read both files of tls_external_cert_and_key, or start as root",
+                           (unsigned)geteuid());
+        else
+            (void)snprintf(error + len, FILES_ERROR_MAX - len, ": see tls_external_cert_and_key");
+        return;
+    }
+}
+
 bool certificate_read(const struct config *config, struct certificate *ret, char ret_error[FILES_ERROR_MAX]) {
-    return read_pair(AT_FDCWD, config->tls_cert_path, config->tls_key_path, false, ret, ret_error);
+    if (read_pair(AT_FDCWD, config->tls_cert_path, config->tls_key_path, false, ret, ret_error))
+        return true;
+    add_advice(config, ret_error);
+    return false;
+}
+
+bool certificate_read_acme(int acme_fd, const char *mail_domain, struct certificate *ret,
+                           char ret_error[FILES_ERROR_MAX]) {
+    char cert[ACME_PATH_SIZE], key[ACME_PATH_SIZE];
+    acme_cert_path(mail_domain, cert);
+    acme_key_path(mail_domain, key);
+    return read_pair(acme_fd, cert, key, true, ret, ret_error);
+}
+
+bool certificate_stand_in(const char *mail_domain, struct certificate *ret) {
+    struct buf cert_pem, key_pem;
+    buf_init(&cert_pem, PEM_MAX);
+    buf_init(&key_pem, PEM_MAX);
+    bool ok = selfsigned_make(slice_from_cstr(mail_domain), false, &cert_pem, &key_pem);
+    if (ok)
+        *ret = (struct certificate){slice_dup(buf_slice(&cert_pem)), slice_dup(buf_slice(&key_pem))};
+    wipe(&cert_pem);
+    wipe(&key_pem);
+    return ok;
 }
 
 // The key is written first: where there is a certificate, its key is there too.
@@ -101,16 +142,27 @@ bool certificate_self_signed(int state_fd, const struct config *config, bool is_
     return ok;
 }
 
-struct certificate_stamp certificate_look(const struct config *config) {
+struct certificate_stamp certificate_look(const struct config *config, enum config_certificate_source source) {
+    char cert[PATH_MAX], key[PATH_MAX], name[ACME_PATH_SIZE];
     const char *paths[] = {config->tls_cert_path, config->tls_key_path};
     struct certificate_stamp stamp = {0};
+    if (source == CERTIFICATE_FROM_SELF)
+        return stamp;
+    if (source == CERTIFICATE_FROM_ACME) {
+        acme_cert_path(config->mail_domain, name);
+        (void)snprintf(cert, sizeof(cert), "%.3000s/" ACME_DIR_NAME "/%s", config->state_dir, name);
+        acme_key_path(config->mail_domain, name);
+        (void)snprintf(key, sizeof(key), "%.3000s/" ACME_DIR_NAME "/%s", config->state_dir, name);
+        paths[0] = cert;
+        paths[1] = key;
+    }
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         struct stat st;
         if (paths[i][0] == '\0' || stat(paths[i], &st) != 0)
             continue;
         stamp.file[i].inode = st.st_ino;
         stamp.file[i].size = st.st_size;
-        stamp.file[i].changed = st.st_mtim;
+        stamp.file[i].changed = st.st_ctim; // follows the modification time, and new rights too
     }
     return stamp;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Where the certificate comes from: files that the operator names, or a self-signed pair that is made once in STATE/tls
-// and never replaced, because clients remember its key.
+// Where the certificate comes from: files that the operator names; a self-signed pair that is made once in STATE/tls
+// and never replaced, because clients remember its key; or what the ACME client keeps in STATE/acme, and before it is
+// there a stand-in in memory.
 #pragma once
 
 #include <stdbool.h>
@@ -8,9 +9,8 @@
 #include <time.h>
 
 #include "base/panic.h"
+#include "config/config.h"
 #include "martlet/files.h"
-
-struct config;
 
 struct certificate {
     char *cert_pem, *key_pem; // owned, NUL-terminated
@@ -25,7 +25,14 @@ MUST_USE bool certificate_read(const struct config *config, struct certificate *
 MUST_USE bool certificate_self_signed(int state_fd, const struct config *config, bool is_dev, struct certificate *ret,
                                       char ret_error[FILES_ERROR_MAX]);
 
-// What the two files looked like; differs once one of them was replaced or written. Zeroed when they are not there.
+// Reads the pair of the ACME client; acme_fd is STATE/acme. No link is followed in the last component.
+MUST_USE bool certificate_read_acme(int acme_fd, const char *mail_domain, struct certificate *ret,
+                                    char ret_error[FILES_ERROR_MAX]);
+// Makes a self-signed pair that is kept nowhere.
+MUST_USE bool certificate_stand_in(const char *mail_domain, struct certificate *ret);
+
+// What the two files looked like; differs once one of them was replaced, written or given other rights. Zeroed when
+// they are not there.
 struct certificate_stamp {
     struct {
         ino_t inode;
@@ -33,5 +40,6 @@ struct certificate_stamp {
         struct timespec changed;
     } file[2];
 };
-struct certificate_stamp certificate_look(const struct config *config);
+// Paths by `source`; nothing but zeroes for CERTIFICATE_FROM_SELF.
+struct certificate_stamp certificate_look(const struct config *config, enum config_certificate_source source);
 bool certificate_same(const struct certificate_stamp *a, const struct certificate_stamp *b);

@@ -115,6 +115,7 @@ static void test_bundle_round_trip(void **state) {
     bundle_set(&b->cert_pem, SLICE("CERT"));
     bundle_set(&b->key_pem, SLICE("KEY"));
     b->is_dev = true;
+    b->has_public_certificate = true;
     assert_true(bundle_add_override(b, SLICE("a=1")));
     assert_true(bundle_add_override(b, SLICE("b=2")));
     assert_true(bundle_add_listener(b, 7, SLICE("imaps")));
@@ -129,6 +130,7 @@ static void test_bundle_round_trip(void **state) {
     assert_string_equal(got->cert_pem, "CERT");
     assert_string_equal(got->key_pem, "KEY");
     assert_true(got->is_dev);
+    assert_true(got->has_public_certificate);
     assert_int_equal(got->n_overrides, 2);
     assert_string_equal(got->overrides[0], "a=1");
     assert_string_equal(got->overrides[1], "b=2");

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "martlet/suggest.h"
+
+enum { OPTIONS_MAX = 16 };
 
 _Noreturn void command_misuse(const struct command *c, const char *fmt, ...) {
     va_list args;
@@ -40,6 +43,21 @@ uint16_t command_port_offset(const char *value) {
     return (uint16_t)n;
 }
 
+_Noreturn static void unknown_option(const struct command *c, const char *word, const struct option *options) {
+    const char *names[OPTIONS_MAX];
+    size_t n = 0;
+    for (; n < OPTIONS_MAX && options[n].name != NULL; n++)
+        names[n] = options[n].name;
+    struct slice name = slice_from_cstr(word);
+    name = slice_sub(name, slice_starts_with(name, SLICE("--")) ? 2 : 0, slice_find(name, '='));
+    char text[64];
+    (void)snprintf(text, sizeof(text), "%.*s", name.len < sizeof(text) ? (int)name.len : 0, name.ptr);
+    const char *near = suggest(text, names, n);
+    if (near != NULL)
+        command_misuse(c, "unknown option %s, did you mean --%s", word, near);
+    command_misuse(c, "unknown option %s", word);
+}
+
 int command_next_option(const struct command *c, int argc, char **argv, const struct option *options) {
     opterr = 0;
     int got = getopt_long(argc, argv, ":h", options, NULL);
@@ -50,6 +68,6 @@ int command_next_option(const struct command *c, int argc, char **argv, const st
     if (got == ':')
         command_misuse(c, "option %s wants a value", argv[optind - 1]);
     if (got == '?')
-        command_misuse(c, "unknown option %s", argv[optind - 1]);
+        unknown_option(c, argv[optind - 1], options);
     return got;
 }

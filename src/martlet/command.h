@@ -16,7 +16,9 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command serve_command, dev_command, verify_command, relay_command;
+extern const struct command serve_command, dev_command, invite_command, account_command, certificate_command,
+    web_command, verify_command, relay_command;
+extern const struct command acme_run_command, acme_begin_command, acme_done_command, acme_failed_command;
 
 // The values of repeated --set options, as config_parse() takes them.
 enum { COMMAND_SETS_MAX = 250 };

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/random.h"
+#include "account/offer.h"
+#include "base/buf.h"
 #include "config/config.h"
 #include "martlet/command.h"
 #include "martlet/parent.h"
@@ -19,7 +20,7 @@
 
 #define CONFIG_NAME "martlet.ini"
 
-enum { PASSWORD_LEN = 22, NAME_LEN = 9, LINK_MAX_LEN = 1024 };
+enum { LINK_MAX = 2048 };
 
 // The configuration of a new directory; it may be edited, and SIGHUP reads it again.
 static const char first_config[] = "# Written by `martlet dev`. The options --dir, --domain and --set win over it.\n"
@@ -38,21 +39,26 @@ struct dev {
     uint16_t offset;
 };
 
-static uint32_t within(uint32_t wanted, uint32_t min, uint32_t max) {
-    return wanted < min ? min : wanted > max ? max : wanted;
-}
-
-// A fresh login as a link that clients open (dclogin): host and ports are given, so that no DNS is asked; ic=3 accepts
-// the self-signed certificate.
-static void make_link(const struct dev *d, char ret[LINK_MAX_LEN]) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-    const struct config *c = d->source->config;
-    char name[65], password[129];
-    random_string(name, within(NAME_LEN, c->username_min_length, c->username_max_length), letters);
-    random_string(password, within(PASSWORD_LEN, c->password_min_length, sizeof(password) - 1), letters);
-    (void)snprintf(ret, LINK_MAX_LEN, "dclogin:%s@%s?p=%s&v=1&ih=127.0.0.1&ip=%u&is=ssl&sh=127.0.0.1&sp=%u&ss=ssl&ic=3",
-                   name, c->mail_domain, password, ports_number("imaps") + d->offset,
-                   ports_number("smtps") + d->offset);
+// A fresh login as a link that clients open: host and ports are given, so that no DNS is asked, and the self-signed
+// certificate is accepted. Whether new accounts are made at all is the relay's decision, at the first login.
+static void print_login(const struct dev *d) {
+    struct account_offer offer;
+    account_offer_credentials(d->source->config, &offer);
+    struct account_servers servers = {
+        .host = "127.0.0.1",
+        .imaps_port = (uint16_t)(ports_number("imaps") + d->offset),
+        .smtps_port = (uint16_t)(ports_number("smtps") + d->offset),
+        .any_certificate = true,
+    };
+    struct buf link;
+    buf_init(&link, LINK_MAX);
+    if (account_dclogin_link(offer.address, offer.password, &servers, &link) && buf_append(&link, "", 1)) {
+        const char *text = buf_slice(&link).ptr;
+        (void)printf("\n%s\n\n", text);
+        if (!qr_print(stdout, text, isatty(STDOUT_FILENO) == 1))
+            (void)printf("(the link is too long for a QR code)\n");
+    }
+    buf_done(&link);
 }
 
 static void print_ports(const struct ports *ports) {
@@ -74,12 +80,10 @@ static void print_ports(const struct ports *ports) {
 
 static void on_ready(void *arg) {
     const struct dev *d = arg;
-    char link[LINK_MAX_LEN];
-    make_link(d, link);
     print_ports(d->ports);
-    (void)printf("\n%s\n\n", link);
-    if (!qr_print(stdout, link, isatty(STDOUT_FILENO) == 1))
-        (void)printf("(the link is too long for a QR code)\n");
+    (void)printf("\nhttps://127.0.0.1:%u/\n", ports_number("https") + d->offset);
+    if (d->source->config->registration == REGISTRATION_OPEN)
+        print_login(d);
     (void)printf("\nmartlet: ready\n");
     (void)fflush(stdout);
 }
@@ -111,7 +115,7 @@ static int serve_on_loopback(struct source *source, uint16_t offset) {
         struct ports_settings where = {.offset = offset, .loopback = true, .ipv6 = !source->config->disable_ipv6};
         if (!ports_open(&ports, &where, error))
             (void)fprintf(stderr, "martlet: %s\n", error);
-        else if (source_prepare(source))
+        else if (source_prepare(source, &ports))
             status = parent_run(&(struct parent_settings){
                 .source = source,
                 .ports = &ports,
@@ -170,10 +174,10 @@ const struct command dev_command = {
     .summary = "run a relay on loopback for trying things out",
     .usage = "dev [--port-offset N] [--domain DOMAIN] [--dir DIRECTORY] [--set KEY=VALUE]...\n"
              "\n"
-             "Serves on 127.0.0.1 and ::1 with a self-signed certificate, prints a login for a client,\n"
-             "then \"martlet: ready\". Ctrl-C ends it.\n"
+             "Serves on 127.0.0.1 and ::1 with a self-signed certificate, prints its home page and a login for a\n"
+             "client, then \"martlet: ready\". Ctrl-C ends it.\n"
              "\n"
-             "  --port-offset N    added to 143, 465, 587 and 993; 10000\n"
+             "  --port-offset N    added to 80, 143, 443, 465, 587 and 993; 10000\n"
              "  --domain DOMAIN    the mail domain; _martlet.test\n"
              "  --dir DIRECTORY    where it keeps its state and martlet.ini; .run\n"
              "  --set KEY=VALUE    a configuration key; may be repeated",

@@ -69,7 +69,7 @@ static bool allow(int ruleset, const char *path, uint64_t access) {
     return ok;
 }
 
-static bool allow_all(int ruleset, const char *state_dir, bool read_everywhere, uint64_t handled) {
+static bool allow_all(int ruleset, const struct landlock_paths *paths, uint64_t handled) {
     static const char *const readable[] = {
         "/proc/loadavg",
         "/proc/meminfo", // limits on new accounts
@@ -82,12 +82,14 @@ static bool allow_all(int ruleset, const char *state_dir, bool read_everywhere, 
     for (size_t i = 0; i < ARRAY_LEN(readable); i++)
         if (!allow(ruleset, readable[i], FS_READ_FILE))
             return false;
-    if (read_everywhere && !allow(ruleset, "/", FS_READ_FILE | FS_READ_DIR))
+    if (paths->read_everywhere && !allow(ruleset, "/", FS_READ_FILE | FS_READ_DIR))
         return false;
-    return allow(ruleset, state_dir, handled & ~(uint64_t)(FS_EXECUTE | FS_IOCTL_DEV));
+    if (paths->readable_dir[0] != '\0' && !allow(ruleset, paths->readable_dir, FS_READ_FILE | FS_READ_DIR))
+        return false;
+    return allow(ruleset, paths->state_dir, handled & ~(uint64_t)(FS_EXECUTE | FS_IOCTL_DEV));
 }
 
-bool landlock_restrict(const char *state_dir, bool read_everywhere, int *ret_abi) {
+bool landlock_restrict(const struct landlock_paths *paths, int *ret_abi) {
     long abi = syscall(SYS_CREATE_RULESET, NULL, (size_t)0, CREATE_RULESET_VERSION);
     *ret_abi = abi > 0 ? (int)abi : 0;
     if (abi <= 0)
@@ -97,8 +99,7 @@ bool landlock_restrict(const char *state_dir, bool read_everywhere, int *ret_abi
     int ruleset = (int)syscall(SYS_CREATE_RULESET, &attr, size, 0);
     if (ruleset < 0)
         return false;
-    bool ok = allow_all(ruleset, state_dir, read_everywhere, attr.handled_access_fs) &&
-              syscall(SYS_RESTRICT_SELF, ruleset, 0) == 0;
+    bool ok = allow_all(ruleset, paths, attr.handled_access_fs) && syscall(SYS_RESTRICT_SELF, ruleset, 0) == 0;
     (void)close(ruleset);
     return ok;
 }

@@ -6,8 +6,13 @@
 
 #include "base/panic.h"
 
-// Restricts this thread and those it starts: everything in state_dir, reading of a few files that describe the machine,
-// nothing else; no TCP bind or connect (version 4), no ioctl on devices (5), no signal to and no abstract socket of
-// other processes (6). *ret_abi is the kernel's version, 0 when it has none. `read_everywhere` is for sanitizers. False
-// when the kernel has Landlock and refuses.
-MUST_USE bool landlock_restrict(const char *state_dir, bool read_everywhere, int *ret_abi);
+struct landlock_paths {
+    const char *state_dir;
+    const char *readable_dir; // ""; or a directory that may be read with all below it. One that is not there stays shut
+    bool read_everywhere;     // for sanitizers
+};
+// Restricts this thread and those it starts: everything in state_dir, reading of readable_dir and of a few files that
+// describe the machine, nothing else; no TCP bind or connect (version 4), no ioctl on devices (5), no signal to and no
+// abstract socket of other processes (6). *ret_abi is the kernel's version, 0 when it has none. False when the kernel
+// has Landlock and refuses.
+MUST_USE bool landlock_restrict(const struct landlock_paths *paths, int *ret_abi);

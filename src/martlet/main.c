@@ -4,8 +4,12 @@
 #include <string.h>
 
 #include "martlet/command.h"
+#include "martlet/suggest.h"
 
-static const struct command *const commands[] = {&serve_command, &dev_command, &verify_command, &relay_command};
+static const struct command *const commands[] = {
+    &serve_command,  &dev_command,   &invite_command,   &account_command,    &certificate_command, &web_command,
+    &verify_command, &relay_command, &acme_run_command, &acme_begin_command, &acme_done_command,   &acme_failed_command,
+};
 
 static const struct command *find_command(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
@@ -18,13 +22,26 @@ static int print_overview(void) {
     (void)printf("martlet %s, a chatmail relay\n\n", MARTLET_VERSION);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (commands[i]->summary != NULL)
-            (void)printf("  martlet %-8s %s\n", commands[i]->name, commands[i]->summary);
+            (void)printf("  martlet %-11s %s\n", commands[i]->name, commands[i]->summary);
     (void)printf("\n`martlet help COMMAND` shows the options of a command.\n");
     return 0;
 }
 
 static int misuse(const char *what, const char *name) {
     (void)fprintf(stderr, "martlet: %s%s; see `martlet help`\n", what, name);
+    return EXIT_USAGE;
+}
+
+static int unknown_command(const char *name) {
+    const char *names[ARRAY_LEN(commands)];
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (commands[i]->summary != NULL)
+            names[n++] = commands[i]->name;
+    const char *near = suggest(name, names, n);
+    if (near == NULL)
+        return misuse("no command ", name);
+    (void)fprintf(stderr, "martlet: no command %s; did you mean `martlet %s`?\n", name, near);
     return EXIT_USAGE;
 }
 
@@ -49,5 +66,5 @@ int main(int argc, char **argv) {
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return help(argc - 1, argv + 1);
     const struct command *c = find_command(name);
-    return c != NULL ? c->run(argc - 1, argv + 1) : misuse("no command ", name);
+    return c != NULL ? c->run(argc - 1, argv + 1) : unknown_command(name);
 }

@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/config.h"
+#include "martlet/acme_helper.h"
 #include "martlet/bundle.h"
 #include "martlet/channel.h"
 #include "martlet/notify.h"
@@ -22,6 +24,7 @@
 #include "martlet/sandbox.h"
 #include "martlet/source.h"
 #include "martlet/spawn.h"
+#include "martlet/watch.h"
 
 enum {
     BACKOFF_FIRST_MS = 100,
@@ -29,6 +32,8 @@ enum {
     BACKOFF_READY_MAX_MS = 1000,     // after a relay that had become ready: who can crash it must not buy an outage
     LIFE_THAT_COUNTS_MS = 60 * 1000, // a relay that lived this long starts anew at once
     CERTIFICATE_LOOK_MS = 60 * 1000,
+    ACME_LOOK_MS = 10 * 1000, // at a small file; certificates of six days are common
+    SETTLE_MS = 500,
     STOP_MAX_MS = 15 * 1000, // the relay itself drains for at most 10 s
 };
 
@@ -54,6 +59,8 @@ struct parent {
     uint64_t restart_at_ms;
     uint32_t backoff_ms;
     uint64_t look_at_ms;
+    struct acme_helper helper;
+    int watch_fd;        // -1: no hints
     uint64_t kill_at_ms; // PARENT_STOPPING
 };
 
@@ -149,12 +156,22 @@ static void on_relay_end(struct parent *p, int status) {
 static void reap(struct parent *p) {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == p->pid)
             on_relay_end(p, status);
+        else if (acme_helper_ended(&p->helper, pid, status))
+            p->look_at_ms = 0; // there may be a new certificate
+    }
 }
 
 // ---- reload ----
+
+// The folders may have been made or exchanged since, and the configuration may name others.
+static void watch_again(struct parent *p) {
+    if (p->watch_fd >= 0)
+        (void)close(p->watch_fd);
+    p->watch_fd = watch_open(p->settings->source->config);
+}
 
 static void reload(struct parent *p) {
     if (p->state > PARENT_SERVING)
@@ -166,6 +183,7 @@ static void reload(struct parent *p) {
     struct bundle *b = source_reload(p->settings->source, p->settings->ports);
     if (b == NULL)
         return;
+    watch_again(p);
     if (p->pid == 0) {
         bundle_free(p->pending);
         p->pending = b;
@@ -201,6 +219,7 @@ static void on_answer(struct parent *p, bool accepted) {
 static void on_ready(struct parent *p) {
     log_info("parent.ready", "start_ms=%u", (unsigned)(clock_mono_ms() - p->started_ms));
     p->is_ready = true;
+    p->look_at_ms = 0; // what waits for a relay need not wait longer
     if (p->state == PARENT_STARTING) {
         p->state = PARENT_SERVING;
         notify_service_manager("READY=1");
@@ -254,10 +273,13 @@ static void on_signal(struct parent *p, int number) {
         reap(p);
         break;
     case SIGHUP:
-        if (!p->settings->hangup_ends)
-            reload(p);
-        else
+        if (p->settings->hangup_ends) {
             stop(p);
+            break;
+        }
+        reload(p);
+        p->helper.is_asked = true;
+        p->look_at_ms = 0;
         break;
     case SIGINT:
         // The second Ctrl-C does not wait: what was acknowledged is durable.
@@ -279,6 +301,18 @@ static void take_signals(struct parent *p) {
         on_signal(p, (int)info.ssi_signo);
 }
 
+static void look(struct parent *p, uint64_t now) {
+    struct source *source = p->settings->source;
+    bool uses_acme = source_certificate_kind(source) == CERTIFICATE_FROM_ACME;
+    p->look_at_ms = now + (uses_acme ? ACME_LOOK_MS : CERTIFICATE_LOOK_MS);
+    if (source_certificate_changed(source))
+        reload(p);
+    source_remind(source);
+    // The CA's challenge is answered by the relay.
+    if (uses_acme && p->pid > 0 && p->is_ready)
+        acme_helper_look(&p->helper, source->config, source->has_certificate);
+}
+
 static void check_time(struct parent *p) {
     uint64_t now = clock_mono_ms();
     if (p->state == PARENT_STOPPING && p->pid > 0 && now >= p->kill_at_ms) {
@@ -286,33 +320,46 @@ static void check_time(struct parent *p) {
         (void)kill(p->pid, SIGKILL);
         p->kill_at_ms = now + STOP_MAX_MS;
     }
-    if (p->state == PARENT_SERVING && now >= p->look_at_ms) {
-        p->look_at_ms = now + CERTIFICATE_LOOK_MS;
-        if (source_certificate_changed(p->settings->source))
-            reload(p);
-    }
+    if (p->state == PARENT_SERVING && now >= p->look_at_ms)
+        look(p, now);
+    acme_helper_check(&p->helper, now);
     if ((p->state == PARENT_SERVING || p->state == PARENT_STARTING) && p->pid == 0 && now >= p->restart_at_ms)
         start_relay(p);
 }
 
 static int wait_ms(const struct parent *p) {
-    uint64_t next = p->state == PARENT_STOPPING ? p->kill_at_ms : p->look_at_ms;
+    uint64_t next = p->state == PARENT_STOPPING  ? p->kill_at_ms
+                    : p->state == PARENT_SERVING ? p->look_at_ms
+                                                 : UINT64_MAX;
     if (p->state != PARENT_STOPPING && p->pid == 0 && p->restart_at_ms < next)
         next = p->restart_at_ms;
     uint64_t now = clock_mono_ms();
-    return next > now ? (int)(next - now) : 0;
+    uint64_t wait = next > now ? next - now : 0;
+    return wait < CERTIFICATE_LOOK_MS ? (int)wait : CERTIFICATE_LOOK_MS;
+}
+
+// Whoever renews a certificate writes more than one file: the look waits for the last of them.
+static void on_hint(struct parent *p) {
+    watch_drain(p->watch_fd);
+    uint64_t at = clock_mono_ms() + SETTLE_MS;
+    if (at < p->look_at_ms)
+        p->look_at_ms = at;
 }
 
 static void run(struct parent *p) {
     while (p->state != PARENT_ENDED) {
         check_time(p);
-        struct pollfd fds[2] = {{.fd = p->signal_fd, .events = POLLIN}, {.fd = p->channel.fd, .events = POLLIN}};
+        struct pollfd fds[3] = {{.fd = p->signal_fd, .events = POLLIN},
+                                {.fd = p->channel.fd, .events = POLLIN},
+                                {.fd = p->watch_fd, .events = POLLIN}};
         if (poll(fds, ARRAY_LEN(fds), wait_ms(p)) < 0)
             ASSERT(errno == EINTR);
         if (fds[1].revents != 0)
             take_messages(p);
         if (fds[0].revents != 0)
             take_signals(p);
+        else if (fds[2].revents != 0)
+            on_hint(p);
     }
 }
 
@@ -328,13 +375,16 @@ static int open_signals(void) {
 }
 
 int parent_run(const struct parent_settings *settings) {
-    struct parent p = {.settings = settings, .channel = {.fd = -1}, .signal_fd = open_signals()};
-    p.look_at_ms = clock_mono_ms() + CERTIFICATE_LOOK_MS;
+    struct parent p = {.settings = settings, .channel = {.fd = -1}, .signal_fd = open_signals(), .watch_fd = -1};
     p.current = source_make_bundle(settings->source, settings->ports);
     if (p.current == NULL || p.signal_fd < 0)
         return 1;
+    watch_again(&p);
     sandbox_hide_memory();
     run(&p);
+    acme_helper_stop(&p.helper);
+    if (p.watch_fd >= 0)
+        (void)close(p.watch_fd);
     channel_done(&p.channel);
     bundle_free(p.current);
     bundle_free(p.pending);

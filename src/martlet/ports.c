@@ -16,7 +16,7 @@
 enum { SYSTEMD_FIRST_FD = 3, SYSTEMD_FDS_MAX = 64 };
 
 const struct ports_service ports_services[] = {
-    {"imap", 143}, {"smtps", 465}, {"submission", 587}, {"imaps", 993}, {NULL, 0},
+    {"http", 80}, {"imap", 143}, {"https", 443}, {"smtps", 465}, {"submission", 587}, {"imaps", 993}, {NULL, 0},
 };
 
 union any_address {
@@ -35,6 +35,10 @@ uint16_t ports_number(const char *service) {
 static void add_socket(struct ports *p, int fd, const struct ports_service *service, uint16_t number, bool is_ipv6) {
     ASSERT(p->n < PORTS_MAX);
     p->sockets[p->n++] = (struct ports_socket){fd, service->name, number, is_ipv6};
+}
+
+void ports_add(struct ports *p, int fd, const char *service) {
+    add_socket(p, fd, &(struct ports_service){.name = service}, 0, false);
 }
 
 static bool has_socket(const struct ports *p, uint16_t number, bool is_ipv6) {

@@ -10,7 +10,7 @@
 
 enum { PORTS_MAX = 16, PORTS_ERROR_MAX = 256, PORTS_BACKLOG = 4096 };
 
-// One service and its registered port (RFC 8314).
+// One service and its registered port (RFC 8314; RFC 9110 section 4.2).
 struct ports_service {
     const char *name;
     uint16_t number;
@@ -23,7 +23,7 @@ uint16_t ports_number(const char *service);
 struct ports_socket {
     int fd;
     const char *service;
-    uint16_t number;
+    uint16_t number; // 0: no port
     bool is_ipv6;
 };
 struct ports {
@@ -41,4 +41,6 @@ struct ports_settings {
 // the machine does not have is left out. False, with nothing left open, and a sentence that names the port and, where
 // it can be found, who has it.
 MUST_USE bool ports_open(struct ports *p, const struct ports_settings *s, char ret_error[PORTS_ERROR_MAX]);
+// One more, which has no port: `service` is static, the descriptor is closed with the others.
+void ports_add(struct ports *p, int fd, const char *service);
 void ports_close(struct ports *p);

@@ -117,7 +117,7 @@ static bool settle(struct relay *r, const struct config *c, const struct bundle 
     (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
     warm_up();
     char report[SANDBOX_REPORT_MAX];
-    if (!sandbox_enter(c->state_dir, report))
+    if (!sandbox_enter(c->state_dir, c->www_folder, report))
         return fail(r, "the sandbox cannot be entered: %s", report);
     log_info("relay.sandbox", "%s uid=%u", report, (unsigned)geteuid());
     return true;

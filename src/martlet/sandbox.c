@@ -28,7 +28,7 @@ void sandbox_hide_memory(void) {
         (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
-bool sandbox_enter(const char *state_dir, char ret_report[SANDBOX_REPORT_MAX]) {
+bool sandbox_enter(const char *state_dir, const char *readable_dir, char ret_report[SANDBOX_REPORT_MAX]) {
     // Both Landlock and seccomp ask for this first when we are not root.
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "the kernel refuses no_new_privs");
@@ -36,7 +36,8 @@ bool sandbox_enter(const char *state_dir, char ret_report[SANDBOX_REPORT_MAX]) {
     }
     sandbox_hide_memory();
     int abi = 0;
-    if (!landlock_restrict(state_dir, IS_SANITIZED, &abi)) {
+    struct landlock_paths paths = {state_dir, readable_dir, IS_SANITIZED};
+    if (!landlock_restrict(&paths, &abi)) {
         (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "Landlock (version %d) refuses the rules", abi);
         return false;
     }

@@ -24,6 +24,7 @@
 #include "martlet/seccomp.h"
 
 static char state_dir[] = "/tmp/martlet-sandbox-XXXXXX";
+static char readable_dir[] = "/tmp/martlet-sandbox-pages-XXXXXX";
 
 enum { HARMLESS = 0, SKIPPED = 100 };
 
@@ -45,6 +46,29 @@ static int file_beside(void) {
     char path[64];
     (void)snprintf(path, sizeof(path), "%s/../martlet-sandbox-escape", state_dir);
     return result(open(path, O_RDWR | O_CREAT, 0600) >= 0);
+}
+static int in_readable_dir(const char *name, int flags) {
+    char path[64];
+    (void)snprintf(path, sizeof(path), "%s/%s", readable_dir, name);
+    return result(open(path, flags, 0600) >= 0);
+}
+static int readable_file(void) {
+    return in_readable_dir("page", O_RDONLY);
+}
+static int list_readable_dir(void) {
+    return in_readable_dir("", O_RDONLY | O_DIRECTORY);
+}
+static int write_readable_file(void) {
+    return in_readable_dir("page", O_WRONLY);
+}
+static int new_readable_file(void) {
+    return in_readable_dir("new", O_WRONLY | O_CREAT);
+}
+static int file_beside_readable_dir(void) {
+    return in_readable_dir("../../etc/passwd", O_RDONLY);
+}
+static int link_out_of_readable_dir(void) {
+    return in_readable_dir("link", O_RDONLY);
 }
 static int new_socket(void) {
     return result(socket(AF_INET, SOCK_STREAM, 0) >= 0);
@@ -82,7 +106,7 @@ static int make_dumpable(void) {
 
 static int in_landlock(int (*attempt)(void)) {
     int abi;
-    if (!landlock_restrict(state_dir, false, &abi))
+    if (!landlock_restrict(&(struct landlock_paths){state_dir, readable_dir, false}, &abi))
         return SKIPPED + 1;
     return abi == 0 ? SKIPPED : attempt();
 }
@@ -119,6 +143,12 @@ static void test_attempts(void **state) {
         {"own file", in_landlock, own_file, HARMLESS},
         {"foreign file", in_landlock, foreign_file, EACCES},
         {"file beside", in_landlock, file_beside, EACCES},
+        {"page", in_landlock, readable_file, HARMLESS},
+        {"list of pages", in_landlock, list_readable_dir, HARMLESS},
+        {"write to a page", in_landlock, write_readable_file, EACCES},
+        {"new page", in_landlock, new_readable_file, EACCES},
+        {"file beside the pages", in_landlock, file_beside_readable_dir, EACCES},
+        {"link that leaves the pages", in_landlock, link_out_of_readable_dir, EACCES},
         {"own file, filtered", in_seccomp, own_file, HARMLESS},
         {"new socket", in_seccomp, new_socket, ENOSYS},
         {"new process", in_seccomp, new_process, ENOSYS},
@@ -140,18 +170,30 @@ static void test_attempts(void **state) {
     }
 }
 
-static int make_dir(void **state) {
-    return mkdtemp(state_dir) != NULL ? 0 : -1;
+static int make_dirs(void **state) {
+    if (mkdtemp(state_dir) == NULL || mkdtemp(readable_dir) == NULL)
+        return -1;
+    char page[64], link[64];
+    (void)snprintf(page, sizeof(page), "%s/page", readable_dir);
+    (void)snprintf(link, sizeof(link), "%s/link", readable_dir);
+    int fd = open(page, O_WRONLY | O_CREAT, 0600);
+    return fd >= 0 && close(fd) == 0 ? symlink("/etc/passwd", link) : -1;
 }
 
-static int remove_dir(void **state) {
+static void remove_file(const char *dir, const char *name) {
     char path[64];
-    (void)snprintf(path, sizeof(path), "%s/own", state_dir);
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
     (void)unlink(path);
-    return rmdir(state_dir);
+}
+
+static int remove_dirs(void **state) {
+    remove_file(state_dir, "own");
+    remove_file(readable_dir, "page");
+    remove_file(readable_dir, "link");
+    return rmdir(state_dir) | rmdir(readable_dir);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_attempts)};
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, make_dirs, remove_dirs);
 }

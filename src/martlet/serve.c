@@ -48,7 +48,7 @@ static int run_serve(int argc, char **argv) {
         where.ipv6 = !source.config->disable_ipv6;
         if (!ports_open(&ports, &where, error))
             (void)fprintf(stderr, "martlet: %s\n", error);
-        else if (source_prepare(&source))
+        else if (source_prepare(&source, &ports))
             status = parent_run(&(struct parent_settings){.source = &source, .ports = &ports});
     }
     ports_close(&ports);
@@ -61,7 +61,7 @@ const struct command serve_command = {
     .summary = "run the relay",
     .usage = "serve [--config FILE] [--set KEY=VALUE]... [--port-offset N]\n"
              "\n"
-             "Serves IMAP on ports 143 and 993 and submission on 465 and 587 until SIGTERM.\n"
+             "Serves IMAP on ports 143 and 993, submission on 465 and 587, web pages on 443 and 80, until SIGTERM.\n"
              "SIGHUP reads configuration and certificate again.\n"
              "\n"
              "  --config FILE     the configuration; /etc/martlet/martlet.ini\n"

@@ -7,17 +7,21 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "martlet/acme_status.h"
 #include "martlet/bundle.h"
+#include "martlet/certificate_check.h"
+#include "martlet/control_socket.h"
 #include "martlet/ports.h"
 #include "martlet/user.h"
 
-enum { CONFIG_FILE_MAX = 1024 * 1024 };
+enum { CONFIG_FILE_MAX = 1024 * 1024, DAY_S = 86400 };
 
 PRINTF_LIKE(3, 4) static void complain(const struct source *s, bool is_warning, const char *fmt, ...) {
-    char text[FILES_ERROR_MAX + 256];
+    char text[CERTIFICATE_SENTENCE_MAX + 256];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
@@ -68,6 +72,8 @@ static bool is_compatible(const struct source *s, const struct config *next) {
         key = "user";
     else if (s->config->disable_ipv6 != next->disable_ipv6)
         key = "disable_ipv6";
+    else if (strcmp(s->config->www_folder, next->www_folder) != 0) // its content can: the relay may read it
+        key = "www_folder";
     if (key != NULL)
         complain(s, false, "%s: %s: cannot change while the relay runs; restart it instead", s->config_path, key);
     return key == NULL;
@@ -84,8 +90,10 @@ bool source_load_config(struct source *s) {
     return true;
 }
 
-static bool uses_files(const struct source *s) {
-    return s->config->tls_cert_path[0] != '\0';
+enum config_certificate_source source_certificate_kind(const struct source *s) {
+    enum config_certificate_source kind = config_certificate_source(s->config);
+    bool is_told = !s->is_dev || s->config->certificate == CERTIFICATE_ACME;
+    return kind == CERTIFICATE_FROM_ACME && !is_told ? CERTIFICATE_FROM_SELF : kind;
 }
 
 // As root, the state directory belongs to the user that the relay becomes.
@@ -107,57 +115,149 @@ static bool give_to_user(const struct source *s, int state_fd) {
     return false;
 }
 
-static bool prepare_certificate(struct source *s, int state_fd) {
-    if (uses_files(s))
-        return true;
-    if (!config_is_self_signed(s->config)) {
-        complain(
-            s, false,
-            "no certificate for %s: set tls_external_cert_and_key = CERT KEY in %s (a domain that begins with \"_\" "
-            "gets a self-signed one)",
-            s->config->mail_domain, s->config_path);
-        return false;
-    }
+static bool open_control(struct source *s, int state_fd, struct ports *ports) {
     char error[FILES_ERROR_MAX];
-    if (certificate_self_signed(state_fd, s->config, s->is_dev, &s->self_signed, error))
-        return true;
-    complain(s, false, "%s", error);
-    return false;
+    int fd = control_socket_open(state_fd, error);
+    if (fd >= 0)
+        ports_add(ports, fd, "control");
+    else
+        complain(s, false, "%s: %s", s->config->state_dir, error);
+    return fd >= 0;
 }
 
-bool source_prepare(struct source *s) {
+bool source_prepare(struct source *s, struct ports *ports) {
     char error[FILES_ERROR_MAX];
     int state_fd = files_make_dir(s->config->state_dir, error);
     if (state_fd < 0) {
         complain(s, false, "%s", error);
         return false;
     }
-    bool ok = give_to_user(s, state_fd) && prepare_certificate(s, state_fd);
+    bool ok = give_to_user(s, state_fd) && open_control(s, state_fd, ports);
     (void)close(state_fd);
     return ok;
 }
 
-static bool set_certificate(struct source *s, struct bundle *b) {
-    struct certificate read = {0};
-    const struct certificate *from = &s->self_signed;
-    if (uses_files(s)) {
-        char error[FILES_ERROR_MAX];
-        // Looked at before reading: a change in between is seen at the next look.
-        s->stamp = certificate_look(s->config);
-        if (!certificate_read(s->config, &read, error)) {
-            complain(s, false, "%s", error);
-            return false;
-        }
-        from = &read;
+// ---- the certificate ----
+
+static bool read_self_signed(struct source *s, char ret_error[FILES_ERROR_MAX]) {
+    if (s->self_signed.cert_pem != NULL)
+        return true;
+    int state_fd = files_make_dir(s->config->state_dir, ret_error);
+    if (state_fd < 0)
+        return false;
+    bool ok = certificate_self_signed(state_fd, s->config, s->is_dev, &s->self_signed, ret_error);
+    (void)close(state_fd);
+    return ok;
+}
+
+static void check(const struct source *s, const struct certificate *c, struct certificate_report *ret) {
+    struct certificate_question q = {slice_from_cstr(c->cert_pem), slice_from_cstr(c->key_pem), s->config->mail_domain,
+                                     source_certificate_kind(s), clock_wall_s()};
+    certificate_check(&q, ret);
+}
+
+// What the files hold, in `ret`, which the caller frees. False with a sentence.
+static bool read_files(const struct source *s, struct certificate *ret, struct certificate_report *ret_report,
+                       char ret_error[CERTIFICATE_SENTENCE_MAX]) {
+    char error[FILES_ERROR_MAX] = "";
+    bool ok;
+    if (source_certificate_kind(s) == CERTIFICATE_FROM_FILES) {
+        ok = certificate_read(s->config, ret, error);
+    } else {
+        int fd = acme_dir_open(s->config->state_dir, false, error);
+        ok = fd >= 0 && certificate_read_acme(fd, s->config->mail_domain, ret, error);
+        if (fd >= 0)
+            (void)close(fd);
     }
-    if (from->cert_pem == NULL) {
-        complain(s, false, "the self-signed certificate is made at the start only; restart the relay instead");
+    if (!ok) {
+        (void)snprintf(ret_error, CERTIFICATE_SENTENCE_MAX, "%s", error);
         return false;
     }
-    bundle_set(&b->cert_pem, slice_from_cstr(from->cert_pem));
-    bundle_set(&b->key_pem, slice_from_cstr(from->key_pem));
-    certificate_free(&read);
+    check(s, ret, ret_report);
+    const char *refusal = certificate_refusal(ret_report);
+    if (refusal != NULL)
+        (void)snprintf(ret_error, CERTIFICATE_SENTENCE_MAX, "%s", refusal);
+    return refusal == NULL;
+}
+
+static void tell(const struct source *s, const struct certificate_report *r) {
+    for (size_t i = 0; i < r->n_findings; i++)
+        complain(s, true, "%s", r->findings[i].text);
+    static const char *const kinds[] = {"files", "acme", "self-signed"};
+    enum config_certificate_source kind = source_certificate_kind(s);
+    // No address gets into the log, not even an own one.
+    bool has_address = kind == CERTIFICATE_FROM_SELF || config_domain_is_literal(s->config);
+    log_info("parent.certificate", "source=%s names=\"%s\" issuer=\"%s\" days_left=%lld", kinds[kind],
+             has_address ? "" : r->names, has_address ? "" : r->issuer,
+             (long long)certificate_days_left(r, clock_wall_s()));
+}
+
+static void put_certificate(struct source *s, const struct certificate *c, const struct certificate_report *r,
+                            struct bundle *b) {
+    bundle_set(&b->cert_pem, slice_from_cstr(c->cert_pem));
+    bundle_set(&b->key_pem, slice_from_cstr(c->key_pem));
+    b->has_public_certificate = r->is_public;
+    s->not_after_s = r->not_after_s;
+    s->reminded_s = clock_wall_s();
+    tell(s, r);
+}
+
+static bool set_self_signed(struct source *s, struct bundle *b) {
+    char error[FILES_ERROR_MAX];
+    if (!read_self_signed(s, error)) {
+        complain(s, false, "%s", error);
+        return false;
+    }
+    struct certificate_report report;
+    check(s, &s->self_signed, &report);
+    const char *refusal = certificate_refusal(&report);
+    if (refusal != NULL) {
+        complain(s, false, "%s/tls: %s; move the folder away and a new pair is made, which clients have to accept anew",
+                 s->config->state_dir, refusal);
+        return false;
+    }
+    put_certificate(s, &s->self_signed, &report, b);
+    s->has_certificate = true;
     return true;
+}
+
+// The relay starts without a certificate of the CA, because it is what answers the CA's challenge.
+static bool set_stand_in(struct source *s, struct bundle *b) {
+    if (s->stand_in.cert_pem == NULL && !certificate_stand_in(s->config->mail_domain, &s->stand_in)) {
+        complain(s, false, "no certificate can be made for %s", s->config->mail_domain);
+        return false;
+    }
+    bundle_set(&b->cert_pem, slice_from_cstr(s->stand_in.cert_pem));
+    bundle_set(&b->key_pem, slice_from_cstr(s->stand_in.key_pem));
+    s->not_after_s = 0;
+    log_warning("parent.certificate",
+                "source=acme state=\"none yet: a stand-in that clients refuse is used until the CA "
+                "has issued one\"");
+    return true;
+}
+
+static bool set_certificate(struct source *s, struct bundle *b) {
+    enum config_certificate_source kind = source_certificate_kind(s);
+    // Looked at before reading: a change in between is seen at the next look.
+    s->stamp = certificate_look(s->config, kind);
+    s->is_stale = s->has_certificate = false;
+    if (kind == CERTIFICATE_FROM_SELF)
+        return set_self_signed(s, b);
+    struct certificate read = {0};
+    struct certificate_report report;
+    char error[CERTIFICATE_SENTENCE_MAX];
+    bool ok = read_files(s, &read, &report, error);
+    if (ok) {
+        put_certificate(s, &read, &report, b);
+        s->has_certificate = kind == CERTIFICATE_FROM_FILES || report.is_public;
+    } else if (kind == CERTIFICATE_FROM_FILES) {
+        s->is_stale = true;
+        complain(s, false, "%s", error);
+    } else {
+        ok = set_stand_in(s, b);
+    }
+    certificate_free(&read);
+    return ok;
 }
 
 static bool set_options(const struct source *s, const struct ports *ports, struct bundle *b) {
@@ -195,15 +295,45 @@ struct bundle *source_reload(struct source *s, const struct ports *ports) {
     return source_load_config(s) ? source_make_bundle(s, ports) : NULL;
 }
 
-bool source_certificate_changed(const struct source *s) {
-    if (!uses_files(s))
+static bool is_usable_now(const struct source *s) {
+    struct certificate read = {0};
+    struct certificate_report report;
+    char error[CERTIFICATE_SENTENCE_MAX];
+    bool ok = read_files(s, &read, &report, error);
+    certificate_free(&read);
+    return ok;
+}
+
+bool source_certificate_changed(struct source *s) {
+    enum config_certificate_source kind = source_certificate_kind(s);
+    if (kind == CERTIFICATE_FROM_SELF)
         return false;
-    struct certificate_stamp now = certificate_look(s->config);
-    return !certificate_same(&now, &s->stamp);
+    struct certificate_stamp now = certificate_look(s->config, kind);
+    if (!certificate_same(&now, &s->stamp))
+        return true;
+    // Nothing of the files themselves has changed, but perhaps the rights of a folder above them.
+    return s->is_stale && is_usable_now(s);
+}
+
+void source_remind(struct source *s) {
+    int64_t now_s = clock_wall_s();
+    struct certificate read = {0};
+    struct certificate_report report;
+    char error[CERTIFICATE_SENTENCE_MAX];
+    if (source_certificate_kind(s) == CERTIFICATE_FROM_SELF ||
+        (now_s >= s->reminded_s && now_s - s->reminded_s < DAY_S))
+        return;
+    s->reminded_s = now_s;
+    if (read_files(s, &read, &report, error))
+        for (size_t i = 0; i < report.n_findings; i++)
+            if (report.findings[i].weight == CERTIFICATE_WARNING)
+                log_warning("parent.certificate", "%s", report.findings[i].text);
+    certificate_free(&read);
 }
 
 void source_done(struct source *s) {
     config_free(s->config);
     s->config = NULL;
     certificate_free(&s->self_signed);
+    certificate_free(&s->stand_in);
 }

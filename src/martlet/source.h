@@ -21,18 +21,28 @@ struct source {
 
     struct config *config; // of the last successful load; owned
     struct certificate self_signed;
-    struct certificate_stamp stamp;
-    bool is_reload; // complaints go to the log then, before that to the terminal
+    struct certificate stand_in;    // until the ACME client has a real one
+    struct certificate_stamp stamp; // of the files that were read last
+    bool is_stale;                  // they could not be used
+    bool has_certificate; // the last bundle held a pair that clients can verify, or that is meant to be as it is
+    int64_t not_after_s;  // of the certificate of the last bundle
+    int64_t reminded_s;   // wall clock
+    bool is_reload;       // complaints go to the log then, before that to the terminal
 };
 
 // Reads the configuration into s->config. False when it cannot be used; the complaints have been told.
 MUST_USE bool source_load_config(struct source *s);
-// Makes the state directory, gives it to the relay's user, and has the certificate ready. After source_load_config().
-MUST_USE bool source_prepare(struct source *s);
+// Makes the state directory, gives it to the relay's user, and adds the control socket to `ports`. After
+// source_load_config().
+MUST_USE bool source_prepare(struct source *s, struct ports *ports);
 // A bundle of the current s->config. NULL when the certificate cannot be read.
 MUST_USE struct bundle *source_make_bundle(struct source *s, const struct ports *ports);
 // Reads everything again. NULL when something is wrong: it has been logged, and the old configuration stands.
 MUST_USE struct bundle *source_reload(struct source *s, const struct ports *ports);
-// Whether the certificate files differ from what the last bundle was made of.
-bool source_certificate_changed(const struct source *s);
+// Where the certificate comes from. A relay for trying things out asks no CA unless it is told to.
+enum config_certificate_source source_certificate_kind(const struct source *s);
+// Whether the certificate files differ from what the last bundle was made of, and are good to use.
+bool source_certificate_changed(struct source *s);
+// Says once a day that the certificate in force has trouble, for as long as it has.
+void source_remind(struct source *s);
 void source_done(struct source *s);

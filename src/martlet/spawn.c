@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -57,5 +59,26 @@ pid_t spawn_relay(const struct ports *ports, int *ret_channel_fd) {
     else
         (void)close(fds[0]);
     errno = saved;
+    return pid;
+}
+
+// In the child, between fork and exec.
+_Noreturn static void become_helper(const char *const *argv, pid_t parent) {
+    keep_nothing_over_exec();
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() == parent && setpgid(0, 0) == 0)
+        (void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+    _exit(EXIT_NO_EXEC);
+}
+
+pid_t spawn_helper(const char *const *argv) {
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        become_helper(argv, parent);
     return pid;
 }

@@ -12,41 +12,20 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "imap/imap_server.h"
-#include "imap/share.h"
 #include "intake/hub.h"
 #include "intake/intake.h"
 #include "martlet/bundle.h"
 #include "martlet/crew.h"
+#include "martlet/wire_services.h"
+#include "martlet/wire_tls.h"
 #include "net/listener.h"
-#include "net/tls.h"
 #include "net/worker.h"
-#include "smtp/server/smtp_server.h"
 #include "store/store.h"
 
 enum {
     DRAIN_MAX_MS = 10 * 1000,
     DRAIN_LOOK_US = 5 * 1000,
-    HANDSHAKE_MAX_MS = 60 * 1000, // what clients allow for connecting
     READERS_MAX = 4,
-    SHARE_OF_ADDRESS = 5, // one client address may have this part of a service's connections,
-    IMAP_SHARE_MIN = 100, // and this many of IMAP in any case: many people can be behind one address, and they stay
-};
-
-enum protocol { PROTOCOL_IMAP, PROTOCOL_SMTP };
-
-// What is served, by the names of ports_services. Each submission port has a limit of its own; IMAP has one for both.
-enum limit { LIMIT_IMAP, LIMIT_SMTPS, LIMIT_SUBMISSION, N_LIMITS };
-static const struct wired_service {
-    const char *name;
-    enum protocol protocol;
-    enum listener_tls tls_mode;
-    enum limit limit;
-} services[] = {
-    {"imap", PROTOCOL_IMAP, LISTENER_PLAIN, LIMIT_IMAP},
-    {"imaps", PROTOCOL_IMAP, LISTENER_IMPLICIT, LIMIT_IMAP},
-    {"smtps", PROTOCOL_SMTP, LISTENER_IMPLICIT, LIMIT_SMTPS},
-    {"submission", PROTOCOL_SMTP, LISTENER_PLAIN, LIMIT_SUBMISSION},
 };
 
 struct wire {
@@ -57,49 +36,16 @@ struct wire {
     struct hub *hub;
     struct account_service *accounts;
     struct intake *intake;
-    struct tls_context *tls_imap, *tls_smtp;
-    struct conn_limits *limits[N_LIMITS];
-    struct imap_server imap;
-    struct smtp_server smtp;
+    struct wire_tls tls;
+    struct wire_services *services;
     struct listener *listeners[BUNDLE_LISTENERS_MAX];
     size_t n_listeners;
 };
 
-// ---- parts that a reload changes ----
-
-static struct tls_settings tls_settings_of(const struct bundle *b, enum protocol protocol) {
-    // Clients offer these when the port is not the registered one (RFC 7301 wants the selection answered).
-    static const char *const alpn_imap[] = {"imap", NULL};
-    static const char *const alpn_smtp[] = {"smtp", NULL};
-    return (struct tls_settings){
-        .cert_pem = slice_from_cstr(b->cert_pem),
-        .key_pem = slice_from_cstr(b->key_pem),
-        .alpn = protocol == PROTOCOL_IMAP ? alpn_imap : alpn_smtp,
-    };
-}
-
-static uint32_t total_of(const struct config *c, enum limit limit) {
-    return limit == LIMIT_IMAP ? c->max_imap_connections : c->max_smtp_connections;
-}
-
-static uint32_t share_of(uint32_t total, enum limit limit) {
-    uint32_t share = total / SHARE_OF_ADDRESS;
-    if (limit == LIMIT_IMAP && share < IMAP_SHARE_MIN)
-        share = total < IMAP_SHARE_MIN ? total : IMAP_SHARE_MIN;
-    return share > 0 ? share : 1;
-}
+// ---- building ----
 
 static void apply_log_level(const struct config *c) {
     log_set_level(c->log_addresses ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-}
-
-// ---- building ----
-
-static bool build_tls(struct wire *w, const struct bundle *b, const char **ret_error) {
-    struct tls_settings imap = tls_settings_of(b, PROTOCOL_IMAP), smtp = tls_settings_of(b, PROTOCOL_SMTP);
-    w->tls_imap = tls_context_new(&imap, ret_error);
-    w->tls_smtp = w->tls_imap != NULL ? tls_context_new(&smtp, ret_error) : NULL;
-    return w->tls_smtp != NULL;
 }
 
 static bool build_store(struct wire *w, const struct config *c, const char **ret_error) {
@@ -117,58 +63,32 @@ static bool build_store(struct wire *w, const struct config *c, const char **ret
     return true;
 }
 
-static void build_services(struct wire *w, const struct config *c) {
+static void build_services(struct wire *w, const struct bundle *b) {
     w->crypt = worker_pool_new("crypt", crew_size(w->crew));
     w->accounts = account_service_new(w->config, w->store, w->crypt);
     w->intake = intake_new(w->config, w->store, w->accounts);
-    for (int i = 0; i < N_LIMITS; i++) {
-        uint32_t total = total_of(c, (enum limit)i);
-        w->limits[i] = conn_limits_new(total, share_of(total, (enum limit)i));
-    }
-    w->imap = (struct imap_server){.config = w->config,
-                                   .accounts = w->accounts,
-                                   .store = w->store,
-                                   .hub = w->hub,
-                                   .shares = imap_share_new(),
-                                   .tls = w->tls_imap};
-    w->smtp =
-        (struct smtp_server){.config = w->config, .accounts = w->accounts, .intake = w->intake, .tls = w->tls_smtp};
-}
-
-static const struct wired_service *find_service(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(services); i++)
-        if (strcmp(services[i].name, name) == 0)
-            return &services[i];
-    return NULL;
-}
-
-static void add_listener(struct wire *w, int fd, const struct wired_service *s) {
-    bool is_imap = s->protocol == PROTOCOL_IMAP;
-    struct service service = {
-        .name = s->name,
-        .tls_mode = s->tls_mode,
-        .tls = is_imap ? w->tls_imap : w->tls_smtp,
-        .limits = w->limits[s->limit],
-        .handshake_timeout_ms = HANDSHAKE_MAX_MS,
-        .ops = is_imap ? &imap_session_ops : &smtp_session_ops,
-        .on_open = is_imap ? imap_session_open : smtp_session_open,
-        .arg = is_imap ? (void *)&w->imap : (void *)&w->smtp,
+    struct wire_rooms rooms = {
+        .config = w->config,
+        .accounts = w->accounts,
+        .store = w->store,
+        .hub = w->hub,
+        .intake = w->intake,
+        .tls = &w->tls,
     };
-    // Sockets are spread over the loops, so that no single one does all the accepting.
-    size_t n = crew_size(w->crew);
-    struct loop *const *loops = crew_loops(w->crew);
-    w->listeners[w->n_listeners] = listener_new(fd, loops[w->n_listeners % n], loops, n, &service);
-    w->n_listeners++;
+    w->services = wire_services_new(&rooms, b);
 }
 
 static bool build_listeners(struct wire *w, const struct bundle *b, const char **ret_error) {
+    // Sockets are spread over the loops, so that no single one does all the accepting.
+    size_t n = crew_size(w->crew);
+    struct loop *const *loops = crew_loops(w->crew);
     for (size_t i = 0; i < b->n_listeners; i++) {
-        const struct wired_service *s = find_service(b->listeners[i].service);
-        if (s == NULL) {
+        struct service service;
+        if (!wire_services_find(w->services, &b->listeners[i], &service)) {
             *ret_error = "the parent passed a socket for a service that this relay does not have";
             return false;
         }
-        add_listener(w, b->listeners[i].fd, s);
+        w->listeners[w->n_listeners++] = listener_new(b->listeners[i].fd, loops[i % n], loops, n, &service);
     }
     return true;
 }
@@ -189,20 +109,14 @@ static void take_down(struct wire *w) {
     if (w->store != NULL)
         store_close(w->store);
     crew_free(w->crew); // runs what workers and store have posted
-    for (int i = 0; i < N_LIMITS; i++)
-        if (w->limits[i] != NULL)
-            conn_limits_free(w->limits[i]);
-    imap_share_free(w->imap.shares);
+    wire_services_free(w->services);
     if (w->intake != NULL)
         intake_free(w->intake);
     if (w->accounts != NULL)
         account_service_free(w->accounts);
     if (w->hub != NULL)
         hub_free(w->hub);
-    if (w->tls_smtp != NULL)
-        tls_context_free(w->tls_smtp);
-    if (w->tls_imap != NULL)
-        tls_context_free(w->tls_imap);
+    wire_tls_done(&w->tls);
     config_holder_free(w->config);
     free(w);
 }
@@ -212,9 +126,9 @@ struct wire *wire_start(struct config *config, const struct bundle *bundle, cons
     w->config = config_holder_new(config);
     w->crew = crew_new();
     apply_log_level(config);
-    bool ok = build_tls(w, bundle, ret_error) && build_store(w, config, ret_error);
+    bool ok = wire_tls_init(&w->tls, bundle, ret_error) && build_store(w, config, ret_error);
     if (ok) {
-        build_services(w, config);
+        build_services(w, bundle);
         ok = build_listeners(w, bundle, ret_error);
     }
     if (!ok) {
@@ -227,19 +141,14 @@ struct wire *wire_start(struct config *config, const struct bundle *bundle, cons
 }
 
 bool wire_reload(struct wire *w, struct config *config, const struct bundle *bundle, const char **ret_error) {
-    struct tls_settings imap = tls_settings_of(bundle, PROTOCOL_IMAP), smtp = tls_settings_of(bundle, PROTOCOL_SMTP);
-    // The second can only fail for a reason that the first has, so both are replaced or none.
-    if (!tls_context_replace(w->tls_imap, &imap, ret_error) || !tls_context_replace(w->tls_smtp, &smtp, ret_error)) {
+    if (!wire_tls_replace(&w->tls, bundle, ret_error)) {
         config_free(config);
         return false;
-    }
-    for (int i = 0; i < N_LIMITS; i++) {
-        uint32_t total = total_of(config, (enum limit)i);
-        conn_limits_set(w->limits[i], total, share_of(total, (enum limit)i));
     }
     store_set_mailbox_quota(w->store, config->max_mailbox_size);
     apply_log_level(config);
     config_holder_replace(w->config, config);
+    wire_services_reload(w->services, config, bundle);
     return true;
 }
 

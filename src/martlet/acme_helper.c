@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "martlet/acme_helper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "martlet/acme_plan.h"
+#include "martlet/acme_status.h"
+#include "martlet/spawn.h"
+
+enum { LIFE_MAX_MS = 15 * 60 * 1000 };
+
+static bool is_due(const struct acme_helper *h, const struct config *config, bool has_certificate) {
+    char error[FILES_ERROR_MAX];
+    struct acme_status status = {0};
+    int fd = acme_dir_open(config->state_dir, false, error);
+    if (fd >= 0) {
+        acme_status_read(fd, &status);
+        (void)close(fd);
+    }
+    struct acme_times times = {status.last_attempt_s, status.next_attempt_s, has_certificate};
+    return h->is_asked || acme_is_due(&times, !h->has_looked, clock_wall_s());
+}
+
+void acme_helper_look(struct acme_helper *h, const struct config *config, bool has_certificate) {
+    if (h->pid > 0 || !is_due(h, config, has_certificate)) {
+        h->has_looked = true;
+        return;
+    }
+    h->has_looked = true;
+    h->is_asked = false;
+    const char *argv[] = {"martlet",  "acme-run",          "--state-dir", config->state_dir,
+                          "--domain", config->mail_domain, "--directory", config->acme_directory,
+                          "--email",  config->acme_email,  "--dns-hook",  config->acme_dns_hook,
+                          NULL};
+    pid_t pid = spawn_helper(argv);
+    if (pid < 0) {
+        log_error("parent.helper", "error=\"%s\"", strerror(errno));
+        return;
+    }
+    h->pid = pid;
+    h->kill_at_ms = clock_mono_ms() + LIFE_MAX_MS;
+}
+
+static void kill_all(const struct acme_helper *h) {
+    // The group is its own from before it runs; the process itself in case it has not come that far.
+    (void)kill(-h->pid, SIGKILL);
+    (void)kill(h->pid, SIGKILL);
+}
+
+void acme_helper_check(struct acme_helper *h, uint64_t now_ms) {
+    if (h->pid == 0 || now_ms < h->kill_at_ms)
+        return;
+    log_error("parent.helper", "error=\"the ACME client hangs and is ended\" after_ms=%d", LIFE_MAX_MS);
+    kill_all(h);
+    h->kill_at_ms = now_ms + LIFE_MAX_MS;
+}
+
+void acme_helper_stop(struct acme_helper *h) {
+    if (h->pid == 0)
+        return;
+    kill_all(h);
+    while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    h->pid = 0;
+}
+
+bool acme_helper_ended(struct acme_helper *h, pid_t pid, int status) {
+    if (h->pid == 0 || pid != h->pid)
+        return false;
+    // What it left behind, a hook that still runs, ends with it.
+    (void)kill(-pid, SIGKILL);
+    h->pid = 0;
+    if (WIFSIGNALED(status))
+        log_error("parent.helper", "signal=%d", WTERMSIG(status));
+    return true;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// What the subcommands that speak to a running relay have in common: which relay is meant, and one sentence when
+// something is wrong.
+#pragma once
+
+#include <getopt.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdbool.h>
+
+#include "base/panic.h"
+#include "martlet/command.h"
+
+struct operator_options {
+    const char *config_path; // --config FILE
+    const char *dir;         // --dir DIRECTORY, of a relay that `martlet dev` runs
+    bool json;               // --json
+    bool yes;                // --yes
+    const char *uses, *days; // --uses N, --days N; NULL when not given
+};
+// The options that a subcommand takes, for the string below.
+#define OPERATOR_WHERE                                                                                                 \
+    "  --config FILE     of the relay that is meant; /etc/martlet/martlet.ini\n"                                       \
+    "  --dir DIRECTORY   of a relay that runs as `martlet dev`"
+
+// Reads all options; `allowed` are those beside --config and --dir. What is left begins at argv[optind].
+void operator_read_options(const struct command *c, int argc, char **argv, const struct option *allowed,
+                           struct operator_options *ret);
+// Asks the relay (martlet/control_client.h). Prints a sentence and returns false when that does not work.
+MUST_USE bool operator_call(const struct operator_options *o, const json_t *request,
+                            void (*on_row)(void *arg, const json_t *row), void *arg, json_t **ret_last);
+// Prints one JSON object as a line.
+void operator_print_json(const json_t *object);
+// Members of a row; "" and 0 when there is no such member.
+const char *operator_text(const json_t *row, const char *name);
+long long operator_number(const json_t *row, const char *name);
+// 0, or 1 with a sentence when standard output could not take everything.
+MUST_USE int operator_finish_output(void);

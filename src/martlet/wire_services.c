@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "martlet/wire_services.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "admin/control.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "http/http.h"
+#include "http/web/web.h"
+#include "imap/imap_server.h"
+#include "imap/share.h"
+#include "martlet/bundle.h"
+#include "martlet/front.h"
+#include "martlet/wire_limits.h"
+#include "martlet/wire_tls.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "smtp/server/smtp_server.h"
+
+enum {
+    HANDSHAKE_MAX_MS = 60 * 1000, // what clients allow for connecting
+    N_SERVICES = 7,
+};
+
+struct wire_services {
+    struct wire_limits limits;
+    struct imap_server imap;
+    struct smtp_server smtp;
+    struct web *web;
+    struct http_server https, http;
+    struct front front;
+    struct control_server control;
+    struct service services[N_SERVICES];
+};
+
+// ---- where this relay is ----
+
+// The port of the first socket of a service, or the registered one when there is none.
+static uint16_t port_of(const struct bundle *b, const char *service, uint16_t registered) {
+    for (size_t i = 0; i < b->n_listeners; i++) {
+        struct sockaddr_storage ss = {0};
+        socklen_t len = sizeof(ss);
+        if (strcmp(b->listeners[i].service, service) != 0 ||
+            getsockname(b->listeners[i].fd, (struct sockaddr *)&ss, &len) != 0)
+            continue;
+        uint16_t port = net_address_from_sockaddr((struct sockaddr *)&ss).port;
+        if (port != 0)
+            return port;
+    }
+    return registered;
+}
+
+static struct web_place place_of(const struct bundle *b) {
+    return (struct web_place){
+        .dev_host = b->is_dev ? "127.0.0.1" : NULL,
+        .https_port = port_of(b, "https", 443),
+        .imaps_port = port_of(b, "imaps", 993),
+        .smtps_port = port_of(b, "smtps", 465),
+        .has_public_certificate = b->has_public_certificate,
+    };
+}
+
+// ---- from room to room ----
+
+static bool set_challenge(void *arg, struct slice token, struct slice authorization) {
+    return web_challenge_set(arg, token, authorization);
+}
+
+static void clear_challenge(void *arg, struct slice token) {
+    web_challenge_clear(arg, token);
+}
+
+// ---- building ----
+
+static void build_mail(struct wire_services *s, const struct wire_rooms *r) {
+    s->imap = (struct imap_server){
+        .config = r->config,
+        .accounts = r->accounts,
+        .store = r->store,
+        .hub = r->hub,
+        .shares = imap_share_new(),
+        .tls = r->tls->imap,
+    };
+    s->smtp =
+        (struct smtp_server){.config = r->config, .accounts = r->accounts, .intake = r->intake, .tls = r->tls->smtp};
+}
+
+static void build_web(struct wire_services *s, const struct wire_rooms *r, const struct web_place *place) {
+    s->web = web_new(&(struct web_settings){.config = r->config, .accounts = r->accounts, .place = *place});
+    s->https = (struct http_server){.on_request = web_on_https_request, .arg = s->web, .name = "martlet"};
+    s->http = (struct http_server){.on_request = web_on_http_request, .arg = s->web, .name = "martlet"};
+}
+
+// By the names of ports_services, and the control socket.
+static void list_services(struct wire_services *s, const struct wire_tls *tls) {
+    struct conn_limits *const *limits = s->limits.of;
+    struct service imap = {.ops = &imap_session_ops, .on_open = imap_session_open, .arg = &s->imap, .tls = tls->imap};
+    struct service smtp = {.ops = &smtp_session_ops, .on_open = smtp_session_open, .arg = &s->smtp, .tls = tls->smtp};
+    struct service front = {.ops = &http_session_ops, .on_open = front_open, .arg = &s->front, .tls = tls->front};
+    struct service http = {.ops = &http_session_ops, .on_open = http_session_open, .arg = &s->http};
+    struct service control = {.ops = &control_session_ops, .on_open = control_session_open, .arg = &s->control};
+    const struct {
+        const char *name;
+        const struct service *is;
+        enum listener_tls tls_mode;
+        enum wire_limit limit;
+    } all[N_SERVICES] = {
+        {"imap", &imap, LISTENER_PLAIN, WIRE_LIMIT_IMAP},
+        {"imaps", &imap, LISTENER_IMPLICIT, WIRE_LIMIT_IMAP},
+        {"smtps", &smtp, LISTENER_IMPLICIT, WIRE_LIMIT_SMTPS},
+        {"submission", &smtp, LISTENER_PLAIN, WIRE_LIMIT_SUBMISSION},
+        {"https", &front, LISTENER_IMPLICIT, WIRE_LIMIT_HTTPS},
+        {"http", &http, LISTENER_PLAIN, WIRE_LIMIT_HTTP},
+        {CONTROL_SOCKET_NAME, &control, LISTENER_PLAIN, WIRE_LIMIT_CONTROL},
+    };
+    for (size_t i = 0; i < N_SERVICES; i++) {
+        s->services[i] = *all[i].is;
+        s->services[i].name = all[i].name;
+        s->services[i].tls_mode = all[i].tls_mode;
+        s->services[i].limits = limits[all[i].limit];
+        s->services[i].handshake_timeout_ms = HANDSHAKE_MAX_MS;
+    }
+}
+
+struct wire_services *wire_services_new(const struct wire_rooms *r, const struct bundle *b) {
+    struct wire_services *s = MEM_NEW(struct wire_services);
+    const struct config *c = config_acquire(r->config);
+    wire_limits_init(&s->limits, c);
+    config_release(r->config, c);
+    build_mail(s, r);
+    struct web_place place = place_of(b);
+    build_web(s, r, &place);
+    s->front = (struct front){
+        .imap = &s->imap,
+        .smtp = &s->smtp,
+        .http = &s->https,
+        .imap_limits = s->limits.of[WIRE_LIMIT_IMAP],
+        .smtp_limits = s->limits.of[WIRE_LIMIT_SMTP_443],
+    };
+    s->control = (struct control_server){
+        .config = r->config,
+        .store = r->store,
+        .accounts = r->accounts,
+        .challenge_set = set_challenge,
+        .challenge_clear = clear_challenge,
+        .arg = s->web,
+        .started_ms = clock_mono_ms(),
+        .web_host = place.dev_host,
+        .https_port = place.https_port,
+    };
+    list_services(s, r->tls);
+    return s;
+}
+
+void wire_services_free(struct wire_services *s) {
+    if (s == NULL)
+        return;
+    wire_limits_done(&s->limits);
+    imap_share_free(s->imap.shares);
+    web_free(s->web);
+    free(s);
+}
+
+void wire_services_reload(struct wire_services *s, const struct config *c, const struct bundle *b) {
+    wire_limits_set(&s->limits, c);
+    struct web_place place = place_of(b);
+    web_reload(s->web, &place);
+}
+
+// ---- sockets ----
+
+bool wire_services_find(const struct wire_services *s, const struct bundle_listener *l, struct service *ret) {
+    for (size_t i = 0; i < ARRAY_LEN(s->services); i++) {
+        if (strcmp(s->services[i].name, l->service) != 0)
+            continue;
+        *ret = s->services[i];
+        return true;
+    }
+    return false;
+}
