@@ -162,7 +162,8 @@ class Imap(Connection):
         return reply
 
     def login(self, account):
-        return self.ok(f'LOGIN "{account.address}" "{account.password}"')
+        password = account.password.replace("\\", "\\\\").replace('"', '\\"')  # RFC 3501 section 9, quoted
+        return self.ok(f'LOGIN "{account.address}" "{password}"')
 
     def append(self, mailbox, message, flags=""):
         tag = self.begin(f"APPEND {mailbox} {flags}{{{len(message)}}}")

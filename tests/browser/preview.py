@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Runs `martlet web --preview` and stands in front of it with the Content-Security-Policy of the relay, so that the
+browser enforces here what it enforces there."""
+import http.client
+import http.server
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+
+import relay
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+PASSED_ON = ("Content-Type", "Vary", "Content-Language")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def text(self):
+        return self.body.decode("utf-8")
+
+
+class Front(http.server.BaseHTTPRequestHandler):
+    """Hands a request to the preview and its answer back, with the policy."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        answer = self.server.preview.fetch(self.path, self.headers.get("Accept-Language", ""))
+        self.send_response(answer.status)
+        for name in PASSED_ON:
+            if answer.headers.get(name):
+                self.send_header(name, answer.headers[name])
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, *args):
+        pass
+
+
+class Preview:
+    """The pages of one configuration. `url` is where the browser finds them."""
+
+    def __init__(self, **settings):
+        self.settings = settings
+        self.port = free_port()
+        self.process = None
+        self.front = None
+
+    def __enter__(self):
+        command = [str(relay.binary_path()), "web", "--preview", "--port", str(self.port)]
+        for key, value in self.settings.items():
+            command += ["--set", f"{key}={value}"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._wait_until_it_answers()
+        self.front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
+        self.front.daemon_threads = True
+        self.front.preview = self
+        threading.Thread(target=self.front.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.front.server_port}"
+        return self
+
+    def __exit__(self, *exception):
+        self.front.shutdown()
+        self.front.server_close()
+        self.process.terminate()
+        output, _ = self.process.communicate(timeout=20)
+        assert not relay.SANITIZER.search(output), output
+
+    def _wait_until_it_answers(self):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    raise AssertionError(f"the preview ended: {self.process.stdout.read()}") from None
+                if time.monotonic() > deadline:
+                    self.process.kill()
+                    raise
+                time.sleep(0.02)
+
+    def fetch(self, path, accept_language=""):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(
+                "GET", urllib.parse.quote(path, safe="/?=&%#"), headers={"Accept-Language": accept_language}
+            )
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()

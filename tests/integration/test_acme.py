@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: MIT
+"""Certificates of a CA (RFC 8555): issued, renewed, refused, against Debian's pebble."""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+
+import pytest
+import wire
+from acme_ca import Authority, is_possible
+from relay import PORTS, Service, free_offset, run_martlet, wait_until
+
+pytestmark = [pytest.mark.skipif(not is_possible(), reason="needs root, pebble, uacme"), pytest.mark.limit(90)]
+
+NAME = "chat.test"
+HOSTS = f"127.0.0.1 {NAME} www.{NAME} mta-sts.{NAME}\n127.0.0.9 autoconfig.{NAME}\n"
+
+
+@contextlib.contextmanager
+def service(hosts=HOSTS, validity_s=90 * 86400, env=None, http_port=None, before=None, **settings):
+    offset = free_offset()
+    with Authority(http_port or 80 + offset, validity_s, env) as ca:
+        wanted = {"mail_domain": NAME, "certificate": "acme", "acme_directory": ca.url, **settings}
+        relay = Service(wanted, offset=offset, wrapper=ca.wrapper(hosts))
+        try:
+            if before:
+                before(relay, ca)
+            relay.start()
+            yield relay, ca
+            relay.stop(check=False)  # the name of an IP relay is an address
+        finally:
+            print(relay.all_output())
+            relay.kill()
+            relay.remove()
+
+
+def issued(relay, times=1):
+    wait_until(lambda: relay.log().count("acme.issued") >= times, 40, "a certificate")
+    wait_until(lambda: "source=acme names=" in relay.log(), 10, "its use")
+
+
+def failed(relay, times=1):
+    wait_until(lambda: relay.log().count("acme.failed") >= times, 40, "a failure")
+    return [line for line in relay.log().splitlines() if "acme.failed" in line][-1]
+
+
+def handshake(relay, ca, name=NAME):
+    """A client that verifies; TLS 1.3. Returns the certificate."""
+    trust = ssl.create_default_context(cadata=ca.root())
+    trust.minimum_version = ssl.TLSVersion.TLSv1_3
+    with socket.create_connection(("127.0.0.1", relay.port(993)), 10) as s:
+        with trust.wrap_socket(s, server_hostname=name) as tls:
+            return tls.getpeercert()
+
+
+def verified(relay, ca, name=NAME):
+    with contextlib.suppress(ssl.SSLError, OSError):
+        return handshake(relay, ca, name)
+    return None
+
+
+def presented(relay):
+    with wire.Connection(relay.port(993)) as c:
+        return c.certificate()
+
+
+def told(relay):
+    done = run_martlet("certificate", "--config", relay.config_path, "--json", binary=relay.binary)
+    return done.returncode, json.loads(done.stdout)
+
+
+def acme(relay, *parts):
+    return relay.state.joinpath("acme", *parts)
+
+
+def test_first_certificate():
+    """With no connection lost, for the names that lead here, and its files for root alone."""
+    with service() as (relay, ca):
+        issued(relay)
+        got = wait_until(lambda: verified(relay, ca), 10, "the chain")
+        assert {n for _, n in got["subjectAltName"]} == {NAME, f"www.{NAME}", f"mta-sts.{NAME}"}
+        assert acme(relay, "private", NAME, "key.pem").stat().st_mode & 0o077 == 0
+        assert acme(relay, "private").stat().st_mode & 0o077 == 0
+        status, facts = told(relay)
+        assert status == 0 and facts["source"] == "acme" and facts["attempt"]["ok"], facts
+        assert 88 <= facts["days_left"] <= 90 and NAME in facts["names"]
+
+
+def test_an_open_connection_outlives_the_change():
+    with service() as (relay, ca):
+        with wire.Imap(relay.port(993)) as imap:  # perhaps on the stand-in
+            issued(relay)
+            wait_until(lambda: verified(relay, ca), 10, "the chain")
+            imap.ok("NOOP")
+            before = presented(relay)
+            key = acme(relay, "private", NAME, "key.pem").read_bytes()
+            (acme(relay, NAME, "cert.pem")).unlink()  # so that another one is due
+            relay.signal(signal.SIGHUP)
+            issued(relay, 2)
+            wait_until(lambda: verified(relay, ca) and presented(relay) != before, 20, "the next one")
+            imap.ok("NOOP")
+            assert acme(relay, "private", NAME, "key.pem").read_bytes() == key
+
+
+def test_renewal_at_two_thirds_keeps_the_key():
+    with service(validity_s=18) as (relay, ca):
+        issued(relay)
+        first = told(relay)[1]["key_sha256"]
+        issued(relay, 2)
+        assert told(relay)[1]["key_sha256"] == first
+
+
+def test_no_second_attempt_at_a_restart():
+    with service() as (relay, ca):
+        issued(relay)
+        relay.stop(check=False)
+        relay.start()
+        wait_until(lambda: verified(relay, ca), 10, "the chain")
+        relay.signal(signal.SIGHUP)
+        wait_until(lambda: told(relay)[1]["attempt"]["outcome"].startswith("the certificate in force"), 20, "a look")
+        assert relay.log().count("acme.issued") == 1
+
+
+def test_challenge_that_does_not_arrive():
+    with service(http_port=9) as (relay, ca):
+        assert "port 80" in failed(relay)
+        status, facts = told(relay)
+        assert status == 1 and not facts["attempt"]["ok"] and facts["attempt"]["detail"]
+        assert 500 < facts["attempt"]["next"] - facts["attempt"]["at"] < 900
+
+
+def test_domain_that_does_not_resolve():
+    with service(hosts="") as (relay, ca):
+        assert "does not resolve" in failed(relay)
+
+
+def test_ca_that_is_down_and_comes_back():
+    with service(before=lambda relay, ca: ca.stop()) as (relay, ca):
+        assert "cannot be used" in failed(relay)
+        relay.imap().close()
+        ca.start()
+        relay.signal(signal.SIGHUP)
+        issued(relay)
+
+
+def test_ca_that_rejects_nonces():
+    with service(env={"PEBBLE_WFE_NONCEREJECT": "60"}) as (relay, ca):
+        wait_until(lambda: "acme.issued" in relay.log() or "acme.failed" in relay.log(), 60, "an outcome")
+        if "acme.failed" in relay.log():
+            assert "nonce" in failed(relay)
+
+
+@pytest.mark.parametrize("what", ["lost", "unknown"])
+def test_account_key(what):
+    with service() as (relay, ca):
+        issued(relay)
+        key = acme(relay, "private", "key.pem")
+        if what == "lost":
+            key.unlink()
+        else:
+            key.write_bytes(acme(relay, "private", NAME, "key.pem").read_bytes())
+            other = subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"],
+                                   capture_output=True, check=True)
+            key.write_bytes(other.stdout)
+        acme(relay, NAME, "cert.pem").unlink()
+        relay.signal(signal.SIGHUP)
+        issued(relay, 2)
+
+
+def test_address_as_identifier():
+    with service(mail_domain="127.0.0.1") as (relay, ca):
+        issued(relay)
+        got = wait_until(lambda: verified(relay, ca, "127.0.0.1"), 10, "the chain")
+        assert got["subjectAltName"] == (("IP Address", "127.0.0.1"),)
+
+
+def write_dns_hook(relay, ca):
+    hook = relay.log_dir / "hook"
+    hook.write_text(
+        "#!/bin/sh\n"
+        f'echo "$1 $2 $3" >> {relay.log_dir}/hook.log\n'
+        'path=set-txt; [ "$1" = begin ] || path=clear-txt\n'
+        'body="{\\"host\\":\\"_acme-challenge.$3.\\",\\"value\\":\\"$5\\"}"\n'
+        f'exec curl -sf -d "$body" http://127.0.0.1:{ca.dns_management}/$path\n'
+    )
+    hook.chmod(0o755)
+    relay.settings["acme_dns_hook"] = hook
+    relay.write_config()
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_dns_01_by_a_hook():
+    with service(http_port=9, before=write_dns_hook) as (relay, ca):
+        issued(relay)
+        lines = (relay.log_dir / "hook.log").read_text().splitlines()
+        assert f"begin dns-01 {NAME}" in lines and f"done dns-01 {NAME}" in lines
+        assert all(" dns-01 " in line for line in lines)
+
+
+def test_dns_hook_that_is_missing():
+    with service(acme_dns_hook="/nonexistent/hook") as (relay, ca):
+        assert "/nonexistent/hook cannot be run" in failed(relay)
+
+
+def test_uacme_is_missing():
+    with service(before=lambda relay, ca: relay.wrapper.extend(("env", "PATH=/nonexistent"))) as (relay, ca):
+        assert "apt-get install uacme" in failed(relay)
+
+
+def test_relay_killed_meanwhile():
+    with service(env={"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "3"}) as (relay, ca):
+        wait_until(lambda: acme(relay, "private", "key.pem").exists(), 20, "the helper")
+        relay.kill_child()
+        wait_until(lambda: "acme.issued" in relay.log() or "acme.failed" in relay.log(), 60, "an outcome")
+        relay.signal(signal.SIGHUP)
+        issued(relay)
+
+
+def test_helper_ends_with_the_parent():
+    with service(env={"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "15"}) as (relay, ca):
+        wait_until(lambda: acme(relay, "private", "key.pem").exists(), 20, "the helper")
+        relay.stop(check=False)
+        found = subprocess.run(["pgrep", "-f", str(relay.state)], capture_output=True, text=True, check=False).stdout
+        assert not [p for p in found.split() if int(p) != os.getpid()], found
+
+
+def test_folder_of_somebody_else_is_not_trusted():
+    def before(relay, ca):
+        acme(relay).mkdir()
+        os.chmod(acme(relay), 0o777)
+
+    with service(before=before) as (relay, ca):
+        assert "belongs to another user" in failed(relay)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""A certification authority on loopback: Debian's pebble, with pebble-challtestsrv as its DNS. A relay that shall use it
+runs in a mount namespace of its own, in which the CA is trusted and /etc/hosts holds what the test says."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import urllib.request
+
+from relay import wait_until
+
+NEEDED = ("pebble", "pebble-challtestsrv", "uacme", "unshare", "openssl")
+
+
+def is_possible():
+    return os.geteuid() == 0 and all(shutil.which(name) for name in NEEDED)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def run(*args, cwd):
+    subprocess.run([str(a) for a in args], cwd=cwd, check=True, capture_output=True)
+
+
+def make_trust(folder):
+    """A CA for pebble's own HTTPS; the package brings none."""
+    new_key = ("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out")
+    run(*new_key, "ca.key", cwd=folder)
+    run("openssl", "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=test", "-days", "9", "-out", "ca.pem", cwd=folder)
+    run(*new_key, "server.key", cwd=folder)
+    run("openssl", "req", "-new", "-key", "server.key", "-subj", "/CN=localhost", "-out", "server.csr", cwd=folder)
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    run("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+        "-days", "9", "-extfile", "names", "-out", "server.pem", cwd=folder)
+
+
+class Authority:
+    def __init__(self, http_port, validity_s=90 * 86400, env=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-ca-"))
+        make_trust(self.folder)
+        self.port, self.management, self.dns, self.dns_management = (free_port() for _ in range(4))
+        self.url = f"https://localhost:{self.port}/dir"
+        self.env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", **(env or {})}
+        settings = {
+            "listenAddress": f"127.0.0.1:{self.port}",
+            "managementListenAddress": f"127.0.0.1:{self.management}",
+            "certificate": "server.pem",
+            "privateKey": "server.key",
+            "httpPort": http_port,
+            "tlsPort": free_port(),
+            "ocspResponderURL": "",
+            "externalAccountBindingRequired": False,
+            "certificateValidityPeriod": validity_s,
+        }
+        (self.folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
+        self.processes = []
+        self.start()
+
+    def start(self):
+        self._run("pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}", "-http01", "", "-https01", "",
+                  "-tlsalpn01", "", "-management", f"127.0.0.1:{self.dns_management}", "-defaultIPv6", "")
+        self._run("pebble", "-config", "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns}", "-strict")
+        wait_until(lambda: self._accepts(self.port) and self._accepts(self.dns_management), 20, "the CA")
+
+    def _run(self, *args):
+        with open(self.folder / "log", "ab") as log:
+            self.processes.append(subprocess.Popen(args, cwd=self.folder, env=self.env, stdout=log, stderr=log))
+
+    @staticmethod
+    def _accepts(port):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.processes = []
+
+    def root(self):
+        """The certificate that what it issues is verified by."""
+        url = f"https://localhost:{self.management}/roots/0"
+        trust = ssl.create_default_context(cafile=self.folder / "ca.pem")
+        with urllib.request.urlopen(url, context=trust, timeout=10) as answer:
+            return answer.read().decode()
+
+    def wrapper(self, hosts):
+        """For Relay(wrapper=...): a mount namespace with the CA's trust and these lines of /etc/hosts."""
+        (self.folder / "hosts").write_text("127.0.0.1 localhost\n" + hosts)
+        script = self.folder / "enter"
+        script.write_text(
+            f"mount --bind {self.folder}/ca.pem /etc/ssl/certs/ca-certificates.crt &&\n"
+            f'mount --bind {self.folder}/hosts /etc/hosts &&\nexec "$@"\n'
+        )
+        return ("unshare", "-m", "sh", str(script))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
