@@ -14,7 +14,6 @@
 
 struct config;
 struct pages;
-struct page_store;
 
 // What the pages say beside the configuration.
 struct pages_facts {
@@ -56,10 +55,3 @@ MUST_USE char *pages_render_home(const struct pages *p, struct slice path, struc
                                  const char *link, const char *query, size_t *ret_len);
 // Whether this path is a home page: "/", "/index.html", "/de/".
 bool pages_is_home(const struct pages *p, struct slice path);
-
-// The current snapshot, shared by threads: reading takes a reference.
-struct page_store *page_store_new(struct pages *first);
-void page_store_replace(struct page_store *s, struct pages *next);
-const struct pages *page_store_acquire(struct page_store *s);
-void page_store_release(struct page_store *s, const struct pages *p);
-void page_store_free(struct page_store *s);

@@ -406,24 +406,6 @@ static void a_folder_that_is_not_there(void **state) {
     pages_free(p);
 }
 
-static void a_store_keeps_what_is_read(void **state) {
-    struct page_store *s = page_store_new(build_with("", NULL, LINK));
-    const struct pages *a = page_store_acquire(s), *a_too = page_store_acquire(s);
-    assert_ptr_equal(a, a_too);
-    page_store_replace(s, build_with("", NULL, ""));
-    const struct pages *b = page_store_acquire(s);
-    assert_ptr_not_equal(a, b);
-    assert_non_null(strstr(body_of(a, "/", ""), LINK));
-    page_store_release(s, a);
-    assert_non_null(strstr(body_of(a_too, "/", ""), LINK));
-    page_store_release(s, a_too);
-    page_store_release(s, b);
-    page_store_release(s, NULL);
-    page_store_replace(s, build_with("", NULL, LINK));
-    page_store_free(s);
-    page_store_free(NULL);
-}
-
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void) {
@@ -440,7 +422,6 @@ int main(void) {
         WITH_FOLDER(what_does_not_belong_in_the_folder),
         WITH_FOLDER(too_many_files),
         cmocka_unit_test(a_folder_that_is_not_there),
-        cmocka_unit_test(a_store_keeps_what_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
