@@ -73,7 +73,11 @@ static bool read_all(int fd, struct buf *ret) {
 
 static void take_octets(struct walk *w, const char *path, struct slice octets) {
     char why[100];
-    if (file_type_of(path)->is_text && !is_utf8(octets)) {
+    bool is_text = file_type_of(path)->is_text;
+    // A byte order mark (RFC 3629 section 6) means nothing at the head of a file and would do harm within a page.
+    if (is_text && slice_starts_with(octets, SLICE("\xef\xbb\xbf")))
+        octets = slice_sub(octets, 3, octets.len);
+    if (is_text && !is_utf8(octets)) {
         (void)snprintf(why, sizeof(why), "line %zu is not UTF-8: save the file as UTF-8", line_of_bad_utf8(octets));
         leave_out(w, path, why);
         return;
