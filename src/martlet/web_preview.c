@@ -14,7 +14,9 @@
 #include "http/http.h"
 #include "http/pages/pages.h"
 #include "http/pages/qr_image.h"
+#include "http/web/answer.h"
 #include "martlet/files.h"
+#include "martlet/parts.h"
 #include "martlet/port_holder.h"
 #include "net/listener.h"
 
@@ -80,18 +82,19 @@ static void tell(struct preview *p) {
     (void)!buf_append_slice(&p->told, buf_slice(&p->complaints));
 }
 
+// With the relay's policy, so that a browser refuses here what it refuses there. HSTS is not for a host of this
+// machine.
 static void respond(struct http_exchange *x, uint16_t status, const char *type, struct slice body,
                     void (*release)(void *arg), void *arg) {
-    const struct http_field fields[] = {{SLICE("Cache-Control"), SLICE("no-store")}};
-    http_respond(x, &(struct http_response){
-                        .status = status,
-                        .content_type = type,
-                        .body = body,
-                        .fields = fields,
-                        .n_fields = ARRAY_LEN(fields),
-                        .release = release,
-                        .release_arg = arg,
-                    });
+    struct answer a;
+    answer_init(&a, NULL, status, type);
+    answer_add(&a, "X-Content-Type-Options", "nosniff");
+    answer_add(&a, "Cache-Control", "no-store");
+    answer_add_policy(&a);
+    a.response.body = body;
+    a.response.release = release;
+    a.response.release_arg = arg;
+    answer_send(&a, x);
 }
 
 static bool append_escaped(struct buf *page, struct slice text) {
@@ -191,7 +194,7 @@ static void answer(struct preview *p, struct http_exchange *x, const struct conf
         respond_qr(x, links.all);
         return;
     }
-    struct pages_facts facts = {config, links.all, !config_is_self_signed(config)};
+    struct pages_facts facts = {config, links.all, !config_is_self_signed(config), parts_in_force};
     struct pages *pages = pages_build(&facts, on_pages_complaint, p);
     if (p->complaints.len > 0 && is_html(pages_find(pages, r->path, wish))) {
         respond_complaints(p, x);

@@ -16,6 +16,7 @@
 #include "imap/share.h"
 #include "martlet/bundle.h"
 #include "martlet/front.h"
+#include "martlet/parts.h"
 #include "martlet/wire_limits.h"
 #include "martlet/wire_tls.h"
 #include "net/address.h"
@@ -91,7 +92,8 @@ static void build_mail(struct wire_services *s, const struct wire_rooms *r) {
 }
 
 static void build_web(struct wire_services *s, const struct wire_rooms *r, const struct web_place *place) {
-    s->web = web_new(&(struct web_settings){.config = r->config, .accounts = r->accounts, .place = *place});
+    s->web = web_new(
+        &(struct web_settings){.config = r->config, .accounts = r->accounts, .place = *place, .parts = parts_in_force});
     s->https = (struct http_server){.on_request = web_on_https_request, .arg = s->web, .name = "martlet"};
     s->http = (struct http_server){.on_request = web_on_http_request, .arg = s->web, .name = "martlet"};
 }

@@ -187,8 +187,8 @@ def test_right_to_left_is_mirrored(driver, preview):
 
 def test_numbers_of_the_configuration_are_shown(preview):
     text = preview.fetch("/fa/info").text()
-    for number in ("۳۰", "۵۰۰", "۶۰", "۱۰", "۲۰", "۷", "۹۰"):
+    for number in ("۳۰", "۵۰۰", "۶۰", "۱۰"):
         assert re.search(rf"(?<![۰-۹]){number}(?![۰-۹])", text), number
     text = preview.fetch("/ru/info").text()
-    for phrase in ("30\u00a0МБ", "60\u00a0сообщений", "не дольше 20\u00a0дней", "через 90\u00a0дней"):
+    for phrase in ("30\u00a0МБ", "60\u00a0сообщений"):
         assert phrase in text, phrase

@@ -39,7 +39,7 @@ def test_page_shows_the_days_that_the_document_names():
         assert any(row == r and setting in how_long for r, _, how_long in kept()), row
         for language in LANGUAGES:
             assert setting in TEXTS[language][f"privacy.{row}.long"], language
-    days = re.findall(r"by policy (\d+) days", DOC)
+    days = re.findall(r"with expiry (\d+) days", DOC)
     assert days and all(days[0] in TEXTS[lang]["privacy.push.long"] for lang in LANGUAGES if lang != "fa")
 
 

@@ -68,3 +68,24 @@ def test_page_that_is_not_there(driver, home):
         driver.find_element("css selector", "main a.button").click()
         assert driver.current_url == f"{home}/{language}/"
     browser.console(driver)
+
+
+def test_preview_sends_what_the_relay_sends(preview, relay):
+    """What a browser would refuse from the relay it refuses in the preview, too."""
+    wanted = (
+        "Content-Type",
+        "Content-Security-Policy",
+        "Referrer-Policy",
+        "X-Content-Type-Options",
+        "Cross-Origin-Opener-Policy",
+        "Permissions-Policy",
+    )
+    connection = relay.http()
+    for path in ("/", "/fa/info", "/style.css", "/favicon.svg", "/no-such-page"):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        got = preview.fetch(path).headers
+        assert {name: got.get(name) for name in wanted} == {name: answer.headers.get(name) for name in wanted}, path
+        assert all(answer.headers.get(name) for name in wanted), path
+    connection.close()

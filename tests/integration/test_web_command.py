@@ -98,6 +98,15 @@ def test_an_edit_shows_at_once(tmp_path):
         assert p.told() == "All is well again."
 
 
+def test_a_complaint_is_shown_under_the_policy_too(tmp_path):
+    with preview(tmp_path) as p:
+        (tmp_path / "own.html").write_text("{{x}}")
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(f"http://127.0.0.1:{p.port}/own", timeout=10)
+        assert "default-src 'none'" in error.value.headers["Content-Security-Policy"]
+        assert error.value.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_a_configuration_that_is_wrong_is_told(tmp_path):
     config = tmp_path / "martlet.ini"
     config.write_text("[params]\nmail_domain = mine.example\n")

@@ -15,12 +15,21 @@
 struct config;
 struct pages;
 
+// Which parts of a relay are in force here: the pages promise nothing that nobody keeps.
+struct pages_parts {
+    bool expiry;     // old messages, tokens and unused accounts are deleted, and full mailboxes make room
+    bool push;       // devices are woken through the notification service
+    bool federation; // mail from and to other relays
+    bool calls;      // TURN and the iroh relay
+};
+
 // What the pages say beside the configuration.
 struct pages_facts {
     const struct config *config;
     const char *invite_link; // "DCACCOUNT:https://D/new"; "" when the pages show none (registration is not open, or the
                              // link is made for each visitor: see pages_render_home())
     bool has_public_certificate;
+    struct pages_parts parts;
 };
 
 // A problem with a file of www_folder: one sentence with path, line and what to do. The built-in file is used instead.

@@ -75,6 +75,8 @@ static void put(const char *name, const char *text) {
     put_octets(name, text, strlen(text));
 }
 
+static struct pages_parts parts; // in force for what is built
+
 static struct pages *build_with(const char *www_folder, const char *setting, const char *link) {
     char folder_setting[PATH_MAX + 16];
     (void)snprintf(folder_setting, sizeof(folder_setting), "www_folder=%s", www_folder);
@@ -82,7 +84,7 @@ static struct pages *build_with(const char *www_folder, const char *setting, con
     struct config *c = config_parse(SLICE_EMPTY, "test", overrides, NULL, NULL);
     assert_non_null(c);
     n_complaints = 0;
-    struct pages *p = pages_build(&(struct pages_facts){c, link, true}, on_complaint, folder);
+    struct pages *p = pages_build(&(struct pages_facts){c, link, true, parts}, on_complaint, folder);
     config_free(c);
     return p;
 }
@@ -146,6 +148,81 @@ static void every_kind_of_registration(void **state) {
         pages_free(p);
         p = build_with("", contacts[i], "");
         assert_no_complaint();
+        pages_free(p);
+    }
+}
+
+// What a page may say only while the part that keeps it is in force, and what it says instead.
+static void promises_follow_the_parts(void **state) {
+    static const struct {
+        bool *part;
+        const char *path, *promise, *instead; // instead "": nothing
+    } cases[] = {
+        {&parts.expiry, "/en/", "by itself after 90\u00a0days", ""},
+        {&parts.expiry, "/en/", "20\u00a0days at most", "fetched and deleted them."},
+        {&parts.expiry, "/en/info", "7\u00a0days after your app", "until your app deletes them"},
+        {&parts.expiry, "/en/info", "the oldest messages make room", "nothing arrives until something is deleted"},
+        {&parts.expiry, "/en/info", "messages delete themselves", ""},
+        {&parts.expiry, "/en/info", "after 90\u00a0days without login", "until the operator deletes them"},
+        {&parts.expiry, "/en/privacy", "after 90\u00a0days without login", "which you may ask for at any time"},
+        {&parts.expiry, "/en/privacy", "20\u00a0days at most", "or the account is deleted"},
+        {&parts.expiry, "/en/privacy", "90\u00a0days after the app last set it", "Until newer tokens take its place"},
+        {&parts.push, "/en/info", "woken by push", ""},
+        {&parts.push, "/en/privacy", "your encrypted token, and nothing", "nothing is sent to that service"},
+        {&parts.federation, "/en/", "people on any relay", ""},
+        {&parts.federation, "/en/info", "as long as both sides encrypt", "other relays included, comes back"},
+        {&parts.federation, "/en/info", "All relays work together", ""},
+        {&parts.federation, "/en/info", "IETF standards", ""},
+        {&parts.federation, "/en/privacy", "Other relays and mail servers", ""},
+        {&parts.calls, "/en/info", "streams and calls", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (unsigned is_there = 0; is_there <= 1; is_there++) {
+            *cases[i].part = is_there == 1;
+            struct pages *p = build_with("", NULL, LINK);
+            const char *body = body_of(p, cases[i].path, "");
+            bool promises = strstr(body, cases[i].promise) != NULL;
+            bool says_other = strstr(body, cases[i].instead) != NULL;
+            if (promises != (is_there == 1) || says_other != (is_there == 0 || cases[i].instead[0] == '\0'))
+                fail_msg("%s, part %u: \"%s\" %d, \"%s\" %d", cases[i].path, is_there, cases[i].promise, promises,
+                         cases[i].instead, says_other);
+            pages_free(p);
+            parts = (struct pages_parts){0};
+        }
+}
+
+static void numbers_in_their_language(void **state) {
+    static const struct {
+        const char *path, *want;
+    } cases[] = {
+        {"/fa/info", "۳۰\u00a0مگابایت"},
+        {"/fa/info", "حداکثر ۲۰\u00a0روز"},
+        {"/fa/", "پس از ۹۰\u00a0روز بدون ورود"},
+        {"/ru/info", "30\u00a0МБ"},
+        {"/ru/info", "60\u00a0сообщений"},
+        {"/ru/info", "не дольше 20\u00a0дней"},
+        {"/ru/info", "через 90\u00a0дней"},
+        {"/pl/privacy", "po 90\u00a0dniach bez logowania"},
+        {"/de/privacy", "nach 90\u00a0Tagen ohne Anmeldung"},
+        {"/fr/info", "30\u00a0Mo"},
+    };
+    parts.expiry = true;
+    struct pages *p = build_with("", NULL, LINK);
+    parts.expiry = false;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (strstr(body_of(p, cases[i].path, ""), cases[i].want) == NULL)
+            fail_msg("%s: no \"%s\"", cases[i].path, cases[i].want);
+    pages_free(p);
+}
+
+// Whoever lets the log hold addresses does not promise the opposite.
+static void what_the_log_holds(void **state) {
+    static const char *const settings[] = {"log_addresses=false", "log_addresses=true"};
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        struct pages *p = build_with("", settings[i], LINK);
+        const char *body = body_of(p, "/en/privacy", "");
+        assert_int_equal(strstr(body, "without mail addresses, IP addresses or content") != NULL, i == 0);
+        assert_int_equal(strstr(body, "mail addresses may be among it") != NULL, i == 1);
         pages_free(p);
     }
 }
@@ -333,6 +410,72 @@ static void broken_files_are_told(void **state) {
     }
 }
 
+// Octets of no sense in the place of each kind of file: told, and the built-in one is served.
+static void binary_garbage(void **state) {
+    static const char *const names[] = {"404.html", "_head.html", "index.html", "strings/de.json", "style.css"};
+    char garbage[64 * 1024];
+    uint32_t x = 1;
+    for (size_t i = 0; i < sizeof(garbage); i++) {
+        x = x * 1664525 + 1013904223;
+        garbage[i] = (char)(x >> 24);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        put_octets(names[i], garbage + i, sizeof(garbage) - i);
+    put_octets("strings/fr.json", "{\"a\": \"\0\"}", 11);
+    struct pages *p = build();
+    assert_int_equal(n_complaints, ARRAY_LEN(names) + 1);
+    struct pages *without = build_with("", NULL, LINK);
+    static const char *const paths[] = {"/", "/de/", "/fr/", "/info", "/style.css"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        assert_string_equal(pages_find(p, slice_from_cstr(paths[i]), SLICE_EMPTY)->etag,
+                            pages_find(without, slice_from_cstr(paths[i]), SLICE_EMPTY)->etag);
+    pages_free(without);
+    pages_free(p);
+}
+
+static void files_that_may_not_be_read(void **state) {
+    put("index.html", "mine");
+    put("secret/a.txt", "x");
+    put("own.html", "own");
+    assert_int_equal(chmod(path_of("index.html"), 0), 0);
+    assert_int_equal(chmod(path_of("secret"), 0), 0);
+    assert_int_equal(chmod(path_of("own.html"), 0644), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
+    bool is_root = geteuid() == 0;
+    if (is_root) // to whom nothing is forbidden
+        assert_int_equal(seteuid(65534), 0);
+    struct pages *p = build();
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod(path_of("secret"), 0700), 0);
+    assert_int_equal(n_complaints, 2);
+    assert_complaint(0, "index.html: Permission denied; it is left out");
+    assert_complaint(1, "secret: Permission denied; it is left out");
+    assert_string_equal(body_of(p, "/own", ""), "own");
+    assert_non_null(strstr(body_of(p, "/", ""), LINK));
+    pages_free(p);
+}
+
+// As editors of another system save it.
+static void byte_order_marks(void **state) {
+    put("own.html", "\xef\xbb\xbf<p>own</p>");
+    put("strings/de.json", "\xef\xbb\xbf{\"nav.info\": \"Frag!\"}");
+    struct pages *p = build();
+    assert_no_complaint();
+    assert_string_equal(body_of(p, "/own", ""), "<p>own</p>");
+    assert_non_null(strstr(body_of(p, "/de/", ""), "Frag!"));
+    pages_free(p);
+}
+
+static void a_language_without_texts(void **state) {
+    put("strings/ar.json", "{}");
+    struct pages *p = build();
+    assert_no_complaint();
+    assert_non_null(strstr(body_of(p, "/ar/", ""), "dir=\"rtl\""));
+    assert_non_null(strstr(body_of(p, "/ar/", ""), "Get an account"));
+    pages_free(p);
+}
+
 static void several_broken_files(void **state) {
     put("index.html", "{{>mine}}");
     put("_mine.html", "{{x}}");
@@ -412,12 +555,19 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_built_in_pages),
         cmocka_unit_test(every_kind_of_registration),
+        cmocka_unit_test(promises_follow_the_parts),
+        cmocka_unit_test(numbers_in_their_language),
+        cmocka_unit_test(what_the_log_holds),
         WITH_FOLDER(paths),
         cmocka_unit_test(what_is_not_found),
         cmocka_unit_test(etags_and_compression),
         cmocka_unit_test(a_home_of_ones_own),
         WITH_FOLDER(own_texts_win_key_by_key),
         WITH_FOLDER(broken_files_are_told),
+        WITH_FOLDER(binary_garbage),
+        WITH_FOLDER(files_that_may_not_be_read),
+        WITH_FOLDER(byte_order_marks),
+        WITH_FOLDER(a_language_without_texts),
         WITH_FOLDER(several_broken_files),
         WITH_FOLDER(what_does_not_belong_in_the_folder),
         WITH_FOLDER(too_many_files),

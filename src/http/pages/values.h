@@ -19,6 +19,8 @@ struct facts {
     const char *own_query; // not owned; "" but for a page that was made for its visitor
     bool is_open, is_by_invitation, is_closed, is_public;
     bool has_own_link;
+    bool logs_addresses;
+    struct pages_parts parts;
     uint64_t max_message_size, max_mailbox_size;
     uint32_t max_user_send_per_minute, max_user_send_burst_size;
     uint32_t delete_mails_after, delete_large_after, delete_inactive_users_after;

@@ -55,11 +55,12 @@ static void build_mta_sts(struct site *s) {
     ASSERT(buf_printf(&s->mta_sts, "version: STSv1\r\nmode: enforce\r\nmx: %s\r\nmax_age: 2419200\r\n", s->host));
 }
 
-static void build_pages(struct site *s) {
+static void build_pages(struct site *s, const struct pages_parts *parts) {
     struct pages_facts facts = {
         .config = s->config,
         .invite_link = s->invite_link,
         .has_public_certificate = s->place.has_public_certificate,
+        .parts = *parts,
     };
     s->pages = pages_build(&facts, on_complaint, NULL);
 }
@@ -74,22 +75,22 @@ static char *host_of(const struct config *c) {
     return slice_dup(config_domain_is_literal(c) ? slice_sub(domain, 1, domain.len - 1) : domain);
 }
 
-struct site *site_new(struct config_holder *config, struct account_service *accounts, const struct web_place *place) {
+struct site *site_new(const struct web_settings *settings) {
     struct site *s = MEM_NEW(struct site);
     atomic_init(&s->refs, 1);
-    s->accounts = accounts;
-    s->holder = config;
-    s->config = config_acquire(config);
-    s->place = *place;
-    if (place->dev_host != NULL)
-        s->place.dev_host = slice_dup(slice_from_cstr(place->dev_host));
+    s->accounts = settings->accounts;
+    s->holder = settings->config;
+    s->config = config_acquire(settings->config);
+    s->place = settings->place;
+    if (s->place.dev_host != NULL)
+        s->place.dev_host = slice_dup(slice_from_cstr(s->place.dev_host));
     s->host = host_of(s->config);
     s->gives_logins = gives_logins(s);
     build_invite_link(s);
     build_codes(s);
     build_mta_sts(s);
     build_autoconfig(s);
-    build_pages(s);
+    build_pages(s, &settings->parts);
     return s;
 }
 

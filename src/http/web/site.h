@@ -31,7 +31,7 @@ struct site {
 };
 
 // Reads files of www_folder: not on a loop. The caller has a reference.
-struct site *site_new(struct config_holder *config, struct account_service *accounts, const struct web_place *place);
+struct site *site_new(const struct web_settings *settings);
 struct site *site_ref(struct site *s);
 void site_release(void *site); // of struct site; fits the release of a response
 

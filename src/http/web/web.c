@@ -21,6 +21,7 @@ static const char autoconfig_short_path[] = "/mail/config-v1.1.xml"; // on a hos
 struct web {
     struct config_holder *config;
     struct account_service *accounts;
+    struct pages_parts parts;
     struct challenges *challenges;
     struct guest {
         struct http_route route;
@@ -35,14 +36,16 @@ struct web *web_new(const struct web_settings *s) {
     struct web *w = MEM_NEW(struct web);
     w->config = s->config;
     w->accounts = s->accounts;
+    w->parts = s->parts;
     w->challenges = challenges_new();
     ASSERT(pthread_mutex_init(&w->lock, NULL) == 0);
-    w->site = site_new(w->config, w->accounts, &s->place);
+    w->site = site_new(s);
     return w;
 }
 
 void web_reload(struct web *w, const struct web_place *place) {
-    struct site *next = site_new(w->config, w->accounts, place);
+    struct site *next = site_new(
+        &(struct web_settings){.config = w->config, .accounts = w->accounts, .place = *place, .parts = w->parts});
     ASSERT(pthread_mutex_lock(&w->lock) == 0);
     struct site *old = w->site;
     w->site = next;

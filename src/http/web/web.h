@@ -10,6 +10,7 @@
 #include "base/panic.h"
 #include "base/slice.h"
 #include "http/http.h"
+#include "http/pages/pages.h"
 
 struct account_service;
 struct config;
@@ -27,6 +28,7 @@ struct web_settings {
     struct config_holder *config;
     struct account_service *accounts;
     struct web_place place;
+    struct pages_parts parts; // what the pages may speak of
 };
 
 // Renders the pages: reads files of www_folder, so not on a loop. Problems with them are logged, one line each.
