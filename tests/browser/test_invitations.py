@@ -4,7 +4,7 @@ import browser
 import pytest
 from browser import DESKTOP, PHONE, SMALL_PHONE
 from preview import Preview
-from test_pages import LANGUAGES, TEXTS, check_measurements
+from test_pages import LANGUAGES, SHOWN, check_measurements
 
 TOKEN = "Zm9vYmFyYmF6cXV4MTIzNA"
 LONG = "schwalbennestgemeinschaft.nachbarschaftshilfe-oberammergau.example.org"
@@ -45,7 +45,7 @@ def test_open(driver, preview, tmp_path, language):
             driver.get(f"{preview.url}/{language}/")
             assert links_of(driver) == (wanted, wanted)
             assert scan(driver, tmp_path) == wanted
-    assert driver.find_element("css selector", ".hero a.button").text == TEXTS[language]["home.button"]
+    assert driver.find_element("css selector", ".hero a.button").text == SHOWN[language]["home.button"]
     assert not driver.find_elements("id", "dclogin-link"), "the link is everybody's"
     assert driver.find_elements("css selector", ".steps li")
 
@@ -78,14 +78,14 @@ def test_by_invitation(driver, tmp_path):
             visit(driver, p, f"/{language}/")
             assert links_of(driver) == (None, None)
             text = driver.find_element("css selector", ".hero").text
-            assert TEXTS[language]["home.by_invitation.title"] in text
+            assert SHOWN[language]["home.by_invitation.title"] in text
             assert not driver.find_elements("css selector", ".steps"), "no steps without a link"
         visit(driver, p, f"/?t={TOKEN}")
         wanted = f"DCACCOUNT:https://chat.example.org/new?t={TOKEN}"
         assert links_of(driver) == (wanted, wanted)
         assert scan(driver, tmp_path) == wanted
         assert driver.find_element("id", "dclogin-link").get_dom_attribute("href") == wanted
-        assert TEXTS["en"]["home.invited.title"] in driver.find_element("css selector", ".hero").text
+        assert SHOWN["en"]["home.invited.title"] in driver.find_element("css selector", ".hero").text
 
 
 def test_closed(driver):
@@ -93,7 +93,7 @@ def test_closed(driver):
         for language in ("en", "fa", "ru"):
             visit(driver, p, f"/{language}/")
             assert links_of(driver) == (None, None)
-            assert TEXTS[language]["home.closed.title"] in driver.find_element("css selector", ".hero").text
+            assert SHOWN[language]["home.closed.title"] in driver.find_element("css selector", ".hero").text
 
 
 def test_certificate_that_cannot_be_verified(driver, tmp_path):
@@ -105,7 +105,7 @@ def test_certificate_that_cannot_be_verified(driver, tmp_path):
             assert button.startswith("dclogin:") and "@_relay.example.org?" in button and button == code
             assert scan(driver, tmp_path) == button
             assert driver.find_element("id", "dclogin-link").get_dom_attribute("href") == button
-            assert TEXTS[language]["home.own_note"] in driver.find_element("css selector", ".hero").text
+            assert SHOWN[language]["home.own_note"] in driver.find_element("css selector", ".hero").text
 
 
 def test_long_domain_and_nobody_named(driver):
@@ -115,4 +115,4 @@ def test_long_domain_and_nobody_named(driver):
             for page in ("", "info", "privacy"):
                 visit(driver, p, f"/{language}/{page}", sizes=(SMALL_PHONE, DESKTOP))
                 assert not driver.find_elements("css selector", "a[href^='mailto:'], a.quiet")
-            assert TEXTS[language]["privacy.controller.none"] in driver.find_element("id", "controller").text
+            assert SHOWN[language]["privacy.controller.none"] in driver.find_element("id", "controller").text

@@ -12,6 +12,8 @@ import relay
 from browser import DESKTOP, PHONE, SMALL_PHONE
 
 TEXTS = {path.stem: json.loads(path.read_text()) for path in sorted((relay.TOP / "www" / "strings").glob("*.json"))}
+# As WebDriver tells what is shown: it makes plain blanks of those that do not break.
+SHOWN = {language: {key: t.replace("\u00a0", " ") for key, t in texts.items()} for language, texts in TEXTS.items()}
 LANGUAGES = ["en", "de", "ru", "fa", "es", "fr", "pl"]
 RIGHT_TO_LEFT = {"fa"}
 PAGES = {"index": "", "info": "info", "privacy": "privacy", "404": "no-such-page"}

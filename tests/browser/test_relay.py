@@ -7,7 +7,7 @@ import pytest
 import relay as relays
 from browser import DESKTOP, PHONE
 from test_invitations import links_of, scan
-from test_pages import LANGUAGES, TEXTS, check_measurements
+from test_pages import LANGUAGES, check_measurements
 
 
 @pytest.fixture
