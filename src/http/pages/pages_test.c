@@ -1,122 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Snapshots: of the built-in pages, and with a folder of the operator's in which much is wrong.
+// Snapshots: what is found under a path, and what the pages say.
 #include "http/pages/pages.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <zlib.h>
 
 #include "base/mem.h"
-#include "config/config.h"
-#include "http/pages/overlay.h"
-
-#define LINK "DCACCOUNT:https://chat.example.org/new"
-
-enum { COMPLAINTS_MAX = 16 };
-
-static char folder[PATH_MAX];
-static char complaints[COMPLAINTS_MAX][1024];
-static size_t n_complaints;
-
-static void on_complaint(void *arg, const char *sentence) {
-    assert_ptr_equal(arg, folder);
-    if (n_complaints < COMPLAINTS_MAX)
-        (void)snprintf(complaints[n_complaints], sizeof(complaints[0]), "%s", sentence);
-    n_complaints++;
-}
-
-static int make_folder(void **state) {
-    (void)snprintf(folder, sizeof(folder), "/tmp/martlet-www-XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *where) {
-    return remove(path);
-}
-
-static int remove_folder(void **state) {
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static const char *path_of(const char *name) {
-    static char path[PATH_MAX + 600];
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    return path;
-}
-
-static void put_octets(const char *name, const char *octets, size_t len) {
-    char path[PATH_MAX + 600];
-    (void)snprintf(path, sizeof(path), "%s", path_of(name));
-    for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
-        *slash = '/';
-    }
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, octets, len), len);
-    (void)close(fd);
-}
-
-static void put(const char *name, const char *text) {
-    put_octets(name, text, strlen(text));
-}
-
-static struct pages_parts parts; // in force for what is built
-
-static struct pages *build_with(const char *www_folder, const char *setting, const char *link) {
-    char folder_setting[PATH_MAX + 16];
-    (void)snprintf(folder_setting, sizeof(folder_setting), "www_folder=%s", www_folder);
-    const char *overrides[] = {"mail_domain=chat.example.org", folder_setting, setting, NULL};
-    struct config *c = config_parse(SLICE_EMPTY, "test", overrides, NULL, NULL);
-    assert_non_null(c);
-    n_complaints = 0;
-    struct pages *p = pages_build(&(struct pages_facts){c, link, true, parts}, on_complaint, folder);
-    config_free(c);
-    return p;
-}
-
-static struct pages *build(void) {
-    return build_with(folder, NULL, LINK);
-}
-
-// "" for a path that leads nowhere. Until the next call.
-static const char *body_of(const struct pages *p, const char *path, const char *wish) {
-    static char body[256 * 1024];
-    const struct page_file *f = pages_find(p, slice_from_cstr(path), slice_from_cstr(wish));
-    (void)snprintf(body, sizeof(body), "%.*s", f != NULL ? (int)f->body.len : 0, f != NULL ? f->body.ptr : "");
-    return body;
-}
-
-static void assert_complaint(size_t i, const char *want) {
-    assert_true(i < n_complaints);
-    char text[PATH_MAX + 600];
-    (void)snprintf(text, sizeof(text), "%s", path_of(want));
-    if (strcmp(complaints[i], text) != 0)
-        fail_msg("got \"%s\"\nwant \"%s\"", complaints[i], text);
-}
-
-static void assert_no_complaint(void) {
-    if (n_complaints > 0)
-        fail_msg("complaint: %s", complaints[0]);
-}
+#include "http/pages/test_pages.h"
 
 static void the_built_in_pages(void **state) {
-    struct pages *p = build_with("", NULL, LINK);
-    assert_no_complaint();
+    struct pages *p = test_build_with("", NULL, TEST_LINK);
+    test_no_complaint();
     static const char *const paths[] = {"/", "/info", "/privacy"};
     static const char *const codes[] = {"en", "de", "ru", "fa", "es", "fr", "pl"};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++)
@@ -129,8 +30,8 @@ static void the_built_in_pages(void **state) {
             assert_true(slice_find_slice(f->body, SLICE("{{")) == f->body.len);
             assert_true(slice_find_slice(f->body, SLICE("chat.example.org")) < f->body.len);
         }
-    assert_non_null(strstr(body_of(p, "/", ""), "href=\"" LINK "\""));
-    assert_non_null(strstr(body_of(p, "/fa/", ""), "dir=\"rtl\""));
+    assert_non_null(strstr(test_body_of(p, "/", ""), "href=\"" TEST_LINK "\""));
+    assert_non_null(strstr(test_body_of(p, "/fa/", ""), "dir=\"rtl\""));
     assert_string_equal(pages_find(p, SLICE("/style.css"), SLICE_EMPTY)->content_type, "text/css; charset=utf-8");
     pages_free(p);
 }
@@ -141,13 +42,13 @@ static void every_kind_of_registration(void **state) {
     static const char *const contacts[] = {"privacy_mail=a@example.org", "privacy_postal=x",
                                            "donate_url=https://d.example"};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        struct pages *p = build_with("", settings[i], "");
-        assert_no_complaint();
-        assert_null(strstr(body_of(p, "/", ""), "<svg xmlns"));
-        assert_null(strstr(body_of(p, "/", ""), "DCACCOUNT"));
+        struct pages *p = test_build_with("", settings[i], "");
+        test_no_complaint();
+        assert_null(strstr(test_body_of(p, "/", ""), "<svg xmlns"));
+        assert_null(strstr(test_body_of(p, "/", ""), "DCACCOUNT"));
         pages_free(p);
-        p = build_with("", contacts[i], "");
-        assert_no_complaint();
+        p = test_build_with("", contacts[i], "");
+        test_no_complaint();
         pages_free(p);
     }
 }
@@ -158,36 +59,37 @@ static void promises_follow_the_parts(void **state) {
         bool *part;
         const char *path, *promise, *instead; // instead "": nothing
     } cases[] = {
-        {&parts.expiry, "/en/", "by itself after 90\u00a0days", ""},
-        {&parts.expiry, "/en/", "20\u00a0days at most", "fetched and deleted them."},
-        {&parts.expiry, "/en/info", "7\u00a0days after your app", "until your app deletes them"},
-        {&parts.expiry, "/en/info", "the oldest messages make room", "nothing arrives until something is deleted"},
-        {&parts.expiry, "/en/info", "messages delete themselves", ""},
-        {&parts.expiry, "/en/info", "after 90\u00a0days without login", "until the operator deletes them"},
-        {&parts.expiry, "/en/privacy", "after 90\u00a0days without login", "which you may ask for at any time"},
-        {&parts.expiry, "/en/privacy", "20\u00a0days at most", "or the account is deleted"},
-        {&parts.expiry, "/en/privacy", "90\u00a0days after the app last set it", "Until newer tokens take its place"},
-        {&parts.push, "/en/info", "woken by push", ""},
-        {&parts.push, "/en/privacy", "your encrypted token, and nothing", "nothing is sent to that service"},
-        {&parts.federation, "/en/", "people on any relay", ""},
-        {&parts.federation, "/en/info", "as long as both sides encrypt", "other relays included, comes back"},
-        {&parts.federation, "/en/info", "All relays work together", ""},
-        {&parts.federation, "/en/info", "IETF standards", ""},
-        {&parts.federation, "/en/privacy", "Other relays and mail servers", ""},
-        {&parts.calls, "/en/info", "streams and calls", ""},
+        {&test_parts.expiry, "/en/", "by itself after 90\u00a0days", ""},
+        {&test_parts.expiry, "/en/", "20\u00a0days at most", "fetched and deleted them."},
+        {&test_parts.expiry, "/en/info", "7\u00a0days after your app", "until your app deletes them"},
+        {&test_parts.expiry, "/en/info", "the oldest messages make room", "nothing arrives until something is deleted"},
+        {&test_parts.expiry, "/en/info", "messages delete themselves", ""},
+        {&test_parts.expiry, "/en/info", "after 90\u00a0days without login", "until the operator deletes them"},
+        {&test_parts.expiry, "/en/privacy", "after 90\u00a0days without login", "which you may ask for at any time"},
+        {&test_parts.expiry, "/en/privacy", "20\u00a0days at most", "or the account is deleted"},
+        {&test_parts.expiry, "/en/privacy", "90\u00a0days after the app last set it",
+         "Until newer tokens take its place"},
+        {&test_parts.push, "/en/info", "woken by push", ""},
+        {&test_parts.push, "/en/privacy", "your encrypted token, and nothing", "nothing is sent to that service"},
+        {&test_parts.federation, "/en/", "people on any relay", ""},
+        {&test_parts.federation, "/en/info", "as long as both sides encrypt", "other relays included, comes back"},
+        {&test_parts.federation, "/en/info", "All relays work together", ""},
+        {&test_parts.federation, "/en/info", "IETF standards", ""},
+        {&test_parts.federation, "/en/privacy", "Other relays and mail servers", ""},
+        {&test_parts.calls, "/en/info", "streams and calls", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         for (unsigned is_there = 0; is_there <= 1; is_there++) {
             *cases[i].part = is_there == 1;
-            struct pages *p = build_with("", NULL, LINK);
-            const char *body = body_of(p, cases[i].path, "");
+            struct pages *p = test_build_with("", NULL, TEST_LINK);
+            const char *body = test_body_of(p, cases[i].path, "");
             bool promises = strstr(body, cases[i].promise) != NULL;
             bool says_other = strstr(body, cases[i].instead) != NULL;
             if (promises != (is_there == 1) || says_other != (is_there == 0 || cases[i].instead[0] == '\0'))
                 fail_msg("%s, part %u: \"%s\" %d, \"%s\" %d", cases[i].path, is_there, cases[i].promise, promises,
                          cases[i].instead, says_other);
             pages_free(p);
-            parts = (struct pages_parts){0};
+            test_parts = (struct pages_parts){0};
         }
 }
 
@@ -206,11 +108,11 @@ static void numbers_in_their_language(void **state) {
         {"/de/privacy", "nach 90\u00a0Tagen ohne Anmeldung"},
         {"/fr/info", "30\u00a0Mo"},
     };
-    parts.expiry = true;
-    struct pages *p = build_with("", NULL, LINK);
-    parts.expiry = false;
+    test_parts.expiry = true;
+    struct pages *p = test_build_with("", NULL, TEST_LINK);
+    test_parts.expiry = false;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        if (strstr(body_of(p, cases[i].path, ""), cases[i].want) == NULL)
+        if (strstr(test_body_of(p, cases[i].path, ""), cases[i].want) == NULL)
             fail_msg("%s: no \"%s\"", cases[i].path, cases[i].want);
     pages_free(p);
 }
@@ -219,8 +121,8 @@ static void numbers_in_their_language(void **state) {
 static void what_the_log_holds(void **state) {
     static const char *const settings[] = {"log_addresses=false", "log_addresses=true"};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        struct pages *p = build_with("", settings[i], LINK);
-        const char *body = body_of(p, "/en/privacy", "");
+        struct pages *p = test_build_with("", settings[i], TEST_LINK);
+        const char *body = test_body_of(p, "/en/privacy", "");
         assert_int_equal(strstr(body, "without mail addresses, IP addresses or content") != NULL, i == 0);
         assert_int_equal(strstr(body, "mail addresses may be among it") != NULL, i == 1);
         pages_free(p);
@@ -228,19 +130,19 @@ static void what_the_log_holds(void **state) {
 }
 
 static void paths(void **state) {
-    put("own.html", "own {{lang}} {{page}} {{page_path}} {{root}}");
-    put("about/index.html", "about {{page_path}}");
-    put("about/us.html", "us");
-    put("de/imprint.html", "Impressum {{lang}}");
-    put("de/info.html", "only here");
-    put("_own.html", "partial");
-    put("strings/de.json", "{}");
-    put("README.md", "read me");
-    put("notes.txt", "notes");
-    put(".hidden", "hidden");
-    put("own.html~", "backup");
-    struct pages *p = build();
-    assert_no_complaint();
+    test_put("own.html", "own {{lang}} {{page}} {{page_path}} {{root}}");
+    test_put("about/index.html", "about {{page_path}}");
+    test_put("about/us.html", "us");
+    test_put("de/imprint.html", "Impressum {{lang}}");
+    test_put("de/info.html", "only here");
+    test_put("_own.html", "partial");
+    test_put("strings/de.json", "{}");
+    test_put("README.md", "read me");
+    test_put("notes.txt", "notes");
+    test_put(".hidden", "hidden");
+    test_put("own.html~", "backup");
+    struct pages *p = test_build();
+    test_no_complaint();
     static const struct {
         const char *path, *wish, *want; // want "": not found; "*": anything
     } cases[] = {
@@ -280,7 +182,7 @@ static void paths(void **state) {
         {"", "", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const char *got = body_of(p, cases[i].path, cases[i].wish);
+        const char *got = test_body_of(p, cases[i].path, cases[i].wish);
         bool ok = strcmp(cases[i].want, "*") == 0 ? got[0] != '\0' : strcmp(got, cases[i].want) == 0;
         if (!ok)
             fail_msg("%s: got \"%.60s\", want \"%s\"", cases[i].path, got, cases[i].want);
@@ -296,7 +198,7 @@ static void paths(void **state) {
 }
 
 static void what_is_not_found(void **state) {
-    struct pages *p = build_with("", NULL, LINK);
+    struct pages *p = test_build_with("", NULL, TEST_LINK);
     assert_string_equal(pages_not_found(p, SLICE("/x"), SLICE("ru"))->language, "ru");
     assert_true(pages_not_found(p, SLICE("/x"), SLICE("ru"))->by_language);
     assert_string_equal(pages_not_found(p, SLICE("/fa/x"), SLICE("ru"))->language, "fa");
@@ -305,7 +207,7 @@ static void what_is_not_found(void **state) {
 }
 
 static void etags_and_compression(void **state) {
-    struct pages *p = build_with("", NULL, LINK), *again = build_with("", NULL, LINK);
+    struct pages *p = test_build_with("", NULL, TEST_LINK), *again = test_build_with("", NULL, TEST_LINK);
     const struct page_file *a = pages_find(p, SLICE("/de/"), SLICE_EMPTY),
                            *b = pages_find(again, SLICE("/"), SLICE("de")),
                            *c = pages_find(p, SLICE("/fr/"), SLICE_EMPTY);
@@ -332,7 +234,7 @@ static void etags_and_compression(void **state) {
 }
 
 static void a_home_of_ones_own(void **state) {
-    struct pages *p = build_with("", NULL, "");
+    struct pages *p = test_build_with("", NULL, "");
     assert_true(pages_is_home(p, SLICE("/")));
     assert_true(pages_is_home(p, SLICE("/index.html")));
     assert_true(pages_is_home(p, SLICE("/de/")));
@@ -353,225 +255,13 @@ static void a_home_of_ones_own(void **state) {
     pages_free(p);
 }
 
-static void own_texts_win_key_by_key(void **state) {
-    put("index.html", "{{@foot.software}}|{{@mine}}|{{delete_mails_after|wait}}");
-    put("strings/en.json",
-        "{\"mine\": \"my own\", \"wait.other\": \"{{n}} days\", \"foot.software\": \"Runs <b>{{domain}}</b>\"}");
-    put("strings/ar.json", "{\"language.name\": \"العربية\", \"mine\": \"لي\"}");
-    struct pages *p = build();
-    assert_no_complaint();
-    assert_string_equal(body_of(p, "/", ""), "Runs <b>chat.example.org</b>|my own|20 days");
-    assert_non_null(strstr(body_of(p, "/fa/", ""), "|my own|20 days"));
-    assert_string_equal(body_of(p, "/", "ar-EG"), "Runs <b>chat.example.org</b>|لي|20 days");
-    assert_non_null(strstr(body_of(p, "/ar/info", ""), "dir=\"rtl\""));
-    pages_free(p);
-}
-
-static void broken_files_are_told(void **state) {
-    static const struct {
-        const char *name, *text, *want; // want: after the folder
-    } cases[] = {
-        {"info.html", "a\n{{domian}}",
-         "info.html:2: there is no value {{domian}}; the built-in info.html is used instead"},
-        {"info.html", "{{#yes}}",
-         "info.html:1: the section yes is not closed: {{/yes}} is missing; the built-in info.html is used instead"},
-        {"own.html", "{{@nothing}}", "own.html:1: there is no text nothing in strings/en.json; the file is left out"},
-        {"_head.html", "\n\n{{x}}", "_head.html:3: there is no value {{x}}; the built-in _head.html is used instead"},
-        {"_head.html", "{{>head}}",
-         "_head.html:1: {{>head}} is more than 12 deep: does a file or text hold itself?; the built-in _head.html is "
-         "used instead"},
-        {"index.html", "{{#has_own_link}}\n{{x}}{{/has_own_link}}",
-         "index.html:2: there is no value {{x}}; the built-in index.html is used instead"},
-        {"info.html", "{{#is_closed}}\n{{^is_open}}{{x}}{{/is_open}}{{/is_closed}}",
-         "info.html:2: there is no value {{x}}; the built-in info.html is used instead"},
-        {"strings/de.json", "{\"a\": \"b\",\n}",
-         "strings/de.json:2: not JSON: string or '}' expected near '}'; the built-in strings/de.json is used instead"},
-        {"strings/de.json", "{\"home.title\": \"{{x}}\"}",
-         "strings/de.json: home.title: there is no value {{x}}; the built-in strings/de.json is used instead"},
-        {"strings/ar.json", "[]", "strings/ar.json:1: wants one JSON object of keys and texts; the file is left out"},
-        {"style.css", "a {}\n\xff", "style.css: line 2 is not UTF-8: save the file as UTF-8; it is left out"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        put(cases[i].name, cases[i].text);
-        struct pages *p = build();
-        assert_int_equal(n_complaints, 1);
-        assert_complaint(0, cases[i].want);
-        // The built-in pages are there as if nothing were.
-        struct pages *without = build_with("", NULL, LINK);
-        assert_string_equal(pages_find(p, SLICE("/de/info"), SLICE_EMPTY)->etag,
-                            pages_find(without, SLICE("/de/info"), SLICE_EMPTY)->etag);
-        assert_string_equal(pages_find(p, SLICE("/de/"), SLICE_EMPTY)->etag,
-                            pages_find(without, SLICE("/de/"), SLICE_EMPTY)->etag);
-        assert_string_equal(pages_find(p, SLICE("/style.css"), SLICE_EMPTY)->etag,
-                            pages_find(without, SLICE("/style.css"), SLICE_EMPTY)->etag);
-        pages_free(without);
-        pages_free(p);
-        assert_int_equal(unlink(path_of(cases[i].name)), 0);
-    }
-}
-
-// Octets of no sense in the place of each kind of file: told, and the built-in one is served.
-static void binary_garbage(void **state) {
-    static const char *const names[] = {"404.html", "_head.html", "index.html", "strings/de.json", "style.css"};
-    char garbage[64 * 1024];
-    uint32_t x = 1;
-    for (size_t i = 0; i < sizeof(garbage); i++) {
-        x = x * 1664525 + 1013904223;
-        garbage[i] = (char)(x >> 24);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        put_octets(names[i], garbage + i, sizeof(garbage) - i);
-    put_octets("strings/fr.json", "{\"a\": \"\0\"}", 11);
-    struct pages *p = build();
-    assert_int_equal(n_complaints, ARRAY_LEN(names) + 1);
-    struct pages *without = build_with("", NULL, LINK);
-    static const char *const paths[] = {"/", "/de/", "/fr/", "/info", "/style.css"};
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-        assert_string_equal(pages_find(p, slice_from_cstr(paths[i]), SLICE_EMPTY)->etag,
-                            pages_find(without, slice_from_cstr(paths[i]), SLICE_EMPTY)->etag);
-    pages_free(without);
-    pages_free(p);
-}
-
-static void files_that_may_not_be_read(void **state) {
-    put("index.html", "mine");
-    put("secret/a.txt", "x");
-    put("own.html", "own");
-    assert_int_equal(chmod(path_of("index.html"), 0), 0);
-    assert_int_equal(chmod(path_of("secret"), 0), 0);
-    assert_int_equal(chmod(path_of("own.html"), 0644), 0);
-    assert_int_equal(chmod(folder, 0755), 0);
-    bool is_root = geteuid() == 0;
-    if (is_root) // to whom nothing is forbidden
-        assert_int_equal(seteuid(65534), 0);
-    struct pages *p = build();
-    if (is_root)
-        assert_int_equal(seteuid(0), 0);
-    assert_int_equal(chmod(path_of("secret"), 0700), 0);
-    assert_int_equal(n_complaints, 2);
-    assert_complaint(0, "index.html: Permission denied; it is left out");
-    assert_complaint(1, "secret: Permission denied; it is left out");
-    assert_string_equal(body_of(p, "/own", ""), "own");
-    assert_non_null(strstr(body_of(p, "/", ""), LINK));
-    pages_free(p);
-}
-
-// As editors of another system save it.
-static void byte_order_marks(void **state) {
-    put("own.html", "\xef\xbb\xbf<p>own</p>");
-    put("strings/de.json", "\xef\xbb\xbf{\"nav.info\": \"Frag!\"}");
-    struct pages *p = build();
-    assert_no_complaint();
-    assert_string_equal(body_of(p, "/own", ""), "<p>own</p>");
-    assert_non_null(strstr(body_of(p, "/de/", ""), "Frag!"));
-    pages_free(p);
-}
-
-static void a_language_without_texts(void **state) {
-    put("strings/ar.json", "{}");
-    struct pages *p = build();
-    assert_no_complaint();
-    assert_non_null(strstr(body_of(p, "/ar/", ""), "dir=\"rtl\""));
-    assert_non_null(strstr(body_of(p, "/ar/", ""), "Get an account"));
-    pages_free(p);
-}
-
-static void several_broken_files(void **state) {
-    put("index.html", "{{>mine}}");
-    put("_mine.html", "{{x}}");
-    put("own.html", "fine");
-    put("bad.html", "{{y}}");
-    struct pages *p = build();
-    assert_int_equal(n_complaints, 3);
-    assert_complaint(0, "bad.html:1: there is no value {{y}}; the file is left out");
-    assert_complaint(1, "_mine.html:1: there is no value {{x}}; the file is left out");
-    assert_complaint(2, "index.html:1: there is no file _mine.html; the built-in index.html is used instead");
-    assert_string_equal(body_of(p, "/own", ""), "fine");
-    assert_string_equal(body_of(p, "/bad", ""), "");
-    assert_non_null(strstr(body_of(p, "/", ""), LINK));
-    pages_free(p);
-}
-
-static void what_does_not_belong_in_the_folder(void **state) {
-    char *large = mem_zalloc(OVERLAY_FILE_MAX + 1, 1);
-    put_octets("a.bin", large, OVERLAY_FILE_MAX);
-    put_octets("b.bin", large, OVERLAY_FILE_MAX + 1);
-    free(large);
-    assert_int_equal(symlink("/etc/passwd", path_of("c.txt")), 0);
-    assert_int_equal(symlink("nowhere", path_of("d.txt")), 0);
-    assert_int_equal(symlink("a.bin", path_of("e.bin")), 0);
-    assert_int_equal(symlink(".", path_of("f")), 0);
-    assert_int_equal(mkfifo(path_of("g"), 0600), 0);
-    put("h/1/2/3/4/5/6/7/deep.txt", "x");
-    put("h/1/2/3/4/5/6/deepest.txt", "y");
-    put("i\033.txt", "x");
-    put("j\xff.txt", "x");
-    struct pages *p = build();
-    assert_int_equal(n_complaints, 8);
-    assert_complaint(0, "b.bin: it is larger than 4 MB; it is left out");
-    assert_complaint(1, "c.txt: it is a link that leads out of the folder: copy the file into it; it is left out");
-    assert_complaint(2, "d.txt: it is a link that leads nowhere; it is left out");
-    assert_complaint(3, "f: it is not a regular file; it is left out");
-    assert_complaint(4, "g: it is not a regular file; it is left out");
-    assert_complaint(5, "h/1/2/3/4/5/6/7: its folders are too deep within each other; it is left out");
-    assert_complaint(6, "i?.txt: its name holds what no address of a page can hold; it is left out");
-    assert_int_equal(pages_find(p, SLICE("/a.bin"), SLICE_EMPTY)->body.len, OVERLAY_FILE_MAX);
-    assert_int_equal(pages_find(p, SLICE("/e.bin"), SLICE_EMPTY)->body.len, OVERLAY_FILE_MAX);
-    assert_string_equal(body_of(p, "/h/1/2/3/4/5/6/deepest.txt", ""), "y");
-    assert_null(pages_find(p, SLICE("/c.txt"), SLICE_EMPTY));
-    assert_null(pages_find(p, SLICE("/b.bin"), SLICE_EMPTY));
-    pages_free(p);
-}
-
-static void too_many_files(void **state) {
-    for (int i = 0; i <= OVERLAY_FILES_MAX; i++) {
-        char name[32];
-        (void)snprintf(name, sizeof(name), "%04d.txt", i);
-        put(name, "x");
-    }
-    struct pages *p = build();
-    assert_int_equal(n_complaints, 1);
-    assert_non_null(strstr(complaints[0], ": more than 2000 files or 64 MB; what follows 2000.txt is left out"));
-    assert_string_equal(body_of(p, "/1999.txt", ""), "x");
-    assert_string_equal(body_of(p, "/2000.txt", ""), "");
-    pages_free(p);
-}
-
-static void a_folder_that_is_not_there(void **state) {
-    struct pages *p = build_with("/nonexistent/www", NULL, LINK);
-    assert_int_equal(n_complaints, 1);
-    assert_string_equal(complaints[0],
-                        "www_folder /nonexistent/www: No such file or directory; the built-in pages are used");
-    assert_non_null(pages_find(p, SLICE("/"), SLICE_EMPTY));
-    pages_free(p);
-    p = build_with("/etc/passwd", NULL, LINK);
-    assert_string_equal(complaints[0], "www_folder /etc/passwd: Not a directory; the built-in pages are used");
-    pages_free(p);
-}
-
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_built_in_pages),
-        cmocka_unit_test(every_kind_of_registration),
-        cmocka_unit_test(promises_follow_the_parts),
-        cmocka_unit_test(numbers_in_their_language),
-        cmocka_unit_test(what_the_log_holds),
-        WITH_FOLDER(paths),
-        cmocka_unit_test(what_is_not_found),
-        cmocka_unit_test(etags_and_compression),
+        cmocka_unit_test(the_built_in_pages),        cmocka_unit_test(every_kind_of_registration),
+        cmocka_unit_test(promises_follow_the_parts), cmocka_unit_test(numbers_in_their_language),
+        cmocka_unit_test(what_the_log_holds),        WITH_FOLDER(paths),
+        cmocka_unit_test(what_is_not_found),         cmocka_unit_test(etags_and_compression),
         cmocka_unit_test(a_home_of_ones_own),
-        WITH_FOLDER(own_texts_win_key_by_key),
-        WITH_FOLDER(broken_files_are_told),
-        WITH_FOLDER(binary_garbage),
-        WITH_FOLDER(files_that_may_not_be_read),
-        WITH_FOLDER(byte_order_marks),
-        WITH_FOLDER(a_language_without_texts),
-        WITH_FOLDER(several_broken_files),
-        WITH_FOLDER(what_does_not_belong_in_the_folder),
-        WITH_FOLDER(too_many_files),
-        cmocka_unit_test(a_folder_that_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
