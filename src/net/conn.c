@@ -75,6 +75,7 @@ struct conn *conn_new_socket(int fd, struct loop *loop, const struct service *sv
     c->arg = svc->arg;
     c->limits = svc->limits;
     c->handshake_ms = svc->handshake_timeout_ms;
+    c->stall_ms = svc->stall_timeout_ms;
     c->peer = peer;
     c->admission = (uint8_t)admission;
     c->state = svc->tls_mode == LISTENER_IMPLICIT ? CONN_HANDSHAKE : CONN_OPEN;

@@ -28,7 +28,7 @@ enum conn_end {
     CONN_END_ERROR,    // reset, TLS failure
     CONN_END_TIMEOUT,  // closed after on_timeout, or a handshake took too long
     CONN_END_LOCAL,    // the session asked for it
-    CONN_END_OVERFLOW, // the peer does not read and the output limit is reached
+    CONN_END_OVERFLOW, // the peer does not read: the output limit is reached, or it takes next to nothing for minutes
 };
 
 // What the session provides. `session` is what on_open's creator returned (see listener.h) or conn_set_session() set.
@@ -42,7 +42,7 @@ struct conn_ops {
     void (*on_drain)(void *session);
     // STARTTLS: the handshake is done. May be NULL.
     void (*on_tls)(void *session);
-    // Nothing was received for the time set by conn_set_timeout(), nor did the peer take output that it had held up.
+    // Nothing was received for the time set by conn_set_timeout(), nor did the peer take any output that waits for it.
     // The session writes its farewell and closes, or sends a keep-alive and goes on (the time starts anew). Not while
     // paused.
     void (*on_timeout)(void *session);
@@ -66,7 +66,8 @@ enum conn_admission {
     CONN_TOO_MANY_FROM_ADDRESS // this client's share
 };
 
-// Output. Never blocks; kept until written. After conn_close() it is dropped silently.
+// Output. Never blocks; kept until written, as long as the peer takes it at a pace (see struct service). After
+// conn_close() it is dropped silently.
 void conn_write(struct conn *c, const char *ptr, size_t len);
 void conn_write_slice(struct conn *c, struct slice s);
 void conn_write_cstr(struct conn *c, const char *s);

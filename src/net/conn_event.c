@@ -78,11 +78,17 @@ void conn_touch(struct conn *c) {
     c->since_ms = clock_mono_ms();
 }
 
-static void settle_timer(struct conn *c) {
+static uint64_t due_ms(const struct conn *c) {
     uint32_t limit = limit_ms(c);
-    if (limit == 0)
+    return limit > 0 ? c->since_ms + limit : UINT64_MAX;
+}
+
+static void settle_timer(struct conn *c) {
+    uint64_t due = due_ms(c), stall_due = conn_stall_due_ms(c);
+    if (due > stall_due)
+        due = stall_due;
+    if (due == UINT64_MAX)
         return; // a timer that is armed finds nothing to do
-    uint64_t due = c->since_ms + limit;
     if (c->timer_at_ms != 0 && c->timer_at_ms <= due)
         return;
     uint64_t now = clock_mono_ms();
@@ -97,6 +103,7 @@ void conn_settle(struct conn *c) {
     short want = wanted(c);
     if ((want & ~c->armed) != 0 || (c->armed & ~want & EV_WRITE) != 0)
         watch(c, want);
+    conn_stall_settle(c);
     settle_timer(c);
     if (c->state == CONN_DEAD)
         conn_schedule(c);
@@ -160,20 +167,33 @@ static void expired(struct conn *c) {
     case CONN_OPEN:
         if (c->paused)
             expired_while_paused(c);
+        else if (conn_peer_takes(c))
+            conn_touch(c);
         else
             conn_time_out(c);
         break;
     default:
-        conn_linger_expired(c);
+        if (conn_peer_takes(c))
+            conn_touch(c);
+        else
+            conn_linger_expired(c);
         break;
     }
+}
+
+static void stalled(struct conn *c) {
+    if (c->state <= CONN_ENDING)
+        conn_end(c, CONN_END_OVERFLOW, false);
+    else
+        conn_linger_expired(c);
 }
 
 static void on_timer(struct loop_timer *timer) {
     struct conn *c = CONTAINER_OF(timer, struct conn, timer);
     c->timer_at_ms = 0;
-    uint32_t limit = limit_ms(c);
-    if (limit != 0 && clock_mono_ms() >= c->since_ms + limit)
+    if (conn_is_stalled(c))
+        stalled(c);
+    else if (clock_mono_ms() >= due_ms(c))
         expired(c);
     conn_settle(c);
 }

@@ -106,6 +106,7 @@ enum io_result conn_flush(struct conn *c) {
         size_t n = 0;
         result = c->transport->write(c, s.ptr, s.len, &n);
         buf_consume(&c->out, n);
+        c->written += n;
         budget -= n;
     }
     c->blocked = c->out.len > keep;

@@ -13,8 +13,8 @@
 // conn_turn(), which runs deferred, calls on_close or frees.
 //
 // conn.c holds the life and what the session may ask for, conn_event.c the socket's readiness and the timer,
-// conn_flow.c the octets, conn_linger.c the end; conn_plain.c, conn_tls.c and conn_memory.c are the three ways to carry
-// octets.
+// conn_flow.c the octets, conn_stall.c how long they may wait for the peer, conn_linger.c the end; conn_plain.c,
+// conn_tls.c and conn_memory.c are the three ways to carry octets.
 #pragma once
 
 #include <event2/event_struct.h>
@@ -66,10 +66,15 @@ struct conn {
     struct event io;
     struct loop_timer timer;
     // One timer, armed lazily: what happens only moves `since_ms`, and the timer looks at it when it fires.
-    uint64_t since_ms;    // start of the time that is running: of the handshake, of silence, of lingering
-    uint64_t timer_at_ms; // when the timer fires; 0: not armed
+    uint64_t since_ms;       // start of the time that is running: of the handshake, of silence, of lingering
+    uint64_t timer_at_ms;    // when the timer fires; 0: not armed
+    uint64_t stall_since_ms; // output has been waiting for the socket; 0: it has not
+    uint64_t stall_taken;    // octets that the peer had taken then
+    uint64_t last_taken;     // and when conn_peer_takes() was asked last
+    uint64_t written;        // octets given to the transport
     uint32_t timeout_ms;
     uint32_t handshake_ms;
+    uint32_t stall_ms;
     int fd;
     uint32_t clear_left; // octets of `out` that precede a STARTTLS handshake
     uint32_t drained;    // octets read away in DRAIN
@@ -135,6 +140,16 @@ enum io_result conn_flush(struct conn *c);
 // Output has gone: calls on_drain when it is time.
 void conn_check_drained(struct conn *c);
 
+// conn_stall.c
+// After each event and each turn: whether output waits for the peer, and since when.
+void conn_stall_settle(struct conn *c);
+// When to ask conn_is_stalled(); UINT64_MAX: never, nothing waits.
+uint64_t conn_stall_due_ms(const struct conn *c);
+// The peer has taken next to nothing for all of its time. Otherwise its time starts anew when it is over.
+bool conn_is_stalled(struct conn *c);
+// It has taken something of what waits for it since this was asked last.
+bool conn_peer_takes(struct conn *c);
+
 // conn_linger.c
 void conn_linger(struct conn *c);
 void conn_drain(struct conn *c);
@@ -143,6 +158,8 @@ void conn_linger_expired(struct conn *c);
 // conn_plain.c
 void conn_plain_reset(struct conn *c); // the peer gets a reset instead of the rest
 bool conn_plain_is_gone(const struct conn *c);
+// Octets that the peer's end has acknowledged, those of TLS included. False where nobody counts them: not TCP.
+bool conn_plain_acknowledged(const struct conn *c, uint64_t *ret);
 
 // conn_tls.c
 void conn_tls_begin(struct conn *c);

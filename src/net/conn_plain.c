@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Octets over a bare socket.
 #include <errno.h>
+#include <linux/tcp.h> // the C library's own knows less of struct tcp_info
+#include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,6 +54,16 @@ void conn_plain_reset(struct conn *c) {
 bool conn_plain_is_gone(const struct conn *c) {
     struct pollfd p = {.fd = c->fd};
     return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+bool conn_plain_acknowledged(const struct conn *c, uint64_t *ret) {
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked))
+        return false;
+    *ret = info.tcpi_bytes_acked;
+    return true;
 }
 
 const struct transport conn_transport_plain = {

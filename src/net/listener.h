@@ -32,6 +32,8 @@ struct service {
     struct tls_context *tls;    // NULL only when no TLS is ever spoken; implicit or for STARTTLS by the session
     struct conn_limits *limits; // may be NULL: none
     uint32_t handshake_timeout_ms;
+    // In this time a peer must take at least 32 KiB of output that waits for it (CONN_END_OVERFLOW); 0: 5 minutes.
+    uint32_t stall_timeout_ms;
     const struct conn_ops *ops;
     // A connection is ready for its protocol (after an implicit handshake). Runs on the connection's loop; may write
     // the greeting. Returns the session that the ops get; NULL: no session, closed after what was written is sent.
