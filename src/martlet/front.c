@@ -24,6 +24,11 @@ static void *open_smtp(struct front *f, struct conn *c) {
     return session;
 }
 
+static void *open_http(struct front *f, struct conn *c) {
+    conn_set_limits(c, f->http_limits);
+    return http_session_open(f->http, c);
+}
+
 void *front_open(void *arg, struct conn *c) {
     struct front *f = arg;
     struct slice protocol = conn_alpn(c);
@@ -31,5 +36,5 @@ void *front_open(void *arg, struct conn *c) {
         return open_imap(f, c);
     if (slice_eq(protocol, SLICE("smtp")))
         return open_smtp(f, c);
-    return http_session_open(f->http, c);
+    return open_http(f, c);
 }

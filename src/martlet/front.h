@@ -11,12 +11,12 @@ struct imap_server;
 struct smtp_server;
 
 // All outlive every connection. A connection counts in the limits of the listener until its handshake is done, and from
-// then on in those of its protocol; HTTP stays where it is.
+// then on in those of its protocol: none of the three can take the places of another.
 struct front {
     struct imap_server *imap;
     struct smtp_server *smtp;
     struct http_server *http;
-    struct conn_limits *imap_limits, *smtp_limits;
+    struct conn_limits *imap_limits, *smtp_limits, *http_limits;
 };
 
 // Of the TLS context of such a listener: what it selects, in order of preference, and what of that needs TLS 1.3.

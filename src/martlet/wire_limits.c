@@ -13,6 +13,8 @@ enum {
     // and this many in any case: many people can be behind one address, and IMAP connections stay.
     IMAP_SHARE_MIN = 100,
     HTTP_SHARE_MIN = 50,
+    // No more than this in any case: a handshake is short, and who does not finish it keeps others out.
+    FRONT_SHARE_MAX = 50,
 };
 
 static uint32_t total_of(const struct config *c, enum wire_limit limit) {
@@ -23,6 +25,7 @@ static uint32_t total_of(const struct config *c, enum wire_limit limit) {
     case WIRE_LIMIT_SUBMISSION:
     case WIRE_LIMIT_SMTP_443:
         return c->max_smtp_connections;
+    case WIRE_LIMIT_FRONT:
     case WIRE_LIMIT_HTTPS:
     case WIRE_LIMIT_HTTP:
         return c->max_http_connections;
@@ -47,6 +50,8 @@ static uint32_t least_share_of(enum wire_limit limit) {
 }
 
 static uint32_t share_of(uint32_t total, enum wire_limit limit) {
+    if (limit == WIRE_LIMIT_FRONT)
+        return total < FRONT_SHARE_MAX ? total : FRONT_SHARE_MAX;
     uint32_t share = total / SHARE_OF_ADDRESS, least = least_share_of(limit);
     if (share < least)
         share = total < least ? total : least;

@@ -5,12 +5,14 @@
 struct config;
 struct conn_limits;
 
-// Each submission port has limits of its own, port 443 included; IMAP has one for all of its ports.
+// Each submission port has limits of its own, port 443 included; IMAP has one for all of its ports. What comes to port
+// 443 counts in FRONT until its handshake is done, for only then it is known what it is.
 enum wire_limit {
     WIRE_LIMIT_IMAP,
     WIRE_LIMIT_SMTPS,
     WIRE_LIMIT_SUBMISSION,
     WIRE_LIMIT_SMTP_443,
+    WIRE_LIMIT_FRONT,
     WIRE_LIMIT_HTTPS,
     WIRE_LIMIT_HTTP,
     WIRE_LIMIT_CONTROL,

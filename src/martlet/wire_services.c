@@ -116,7 +116,7 @@ static void list_services(struct wire_services *s, const struct wire_tls *tls) {
         {"imaps", &imap, LISTENER_IMPLICIT, WIRE_LIMIT_IMAP},
         {"smtps", &smtp, LISTENER_IMPLICIT, WIRE_LIMIT_SMTPS},
         {"submission", &smtp, LISTENER_PLAIN, WIRE_LIMIT_SUBMISSION},
-        {"https", &front, LISTENER_IMPLICIT, WIRE_LIMIT_HTTPS},
+        {"https", &front, LISTENER_IMPLICIT, WIRE_LIMIT_FRONT},
         {"http", &http, LISTENER_PLAIN, WIRE_LIMIT_HTTP},
         {CONTROL_SOCKET_NAME, &control, LISTENER_PLAIN, WIRE_LIMIT_CONTROL},
     };
@@ -143,6 +143,7 @@ struct wire_services *wire_services_new(const struct wire_rooms *r, const struct
         .http = &s->https,
         .imap_limits = s->limits.of[WIRE_LIMIT_IMAP],
         .smtp_limits = s->limits.of[WIRE_LIMIT_SMTP_443],
+        .http_limits = s->limits.of[WIRE_LIMIT_HTTPS],
     };
     s->control = (struct control_server){
         .config = r->config,

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import ssl
 import time
 
@@ -152,17 +153,42 @@ def test_submission_on_443_counts_with_submission():
 
 
 def test_web_flood_leaves_mail_alone():
+    """On every port, also on the one that they share."""
     with Relay(settings={**NO_RATE, "max_http_connections": "5"}) as relay:
         account = relay.new_account()
         held = []
         for _ in range(40):
             with contextlib.suppress(OSError):
                 held.append(relay.front(["http/1.1"]))
-        relay.imap(account).close()
-        relay.smtp(account).close()
+        for port in (993, 443):
+            relay.imap(account, port=port).close()
+        for port in (465, 443):
+            relay.smtp(account, port=port).close()
         for c in held:
             c.close()
         wait_until(lambda: answers(relay), 15, "the web again")
+
+
+def is_open(s):
+    s.settimeout(0.05)
+    with contextlib.suppress(TimeoutError):
+        return s.recv(1) != b""
+    return True
+
+
+def test_flood_of_handshakes_from_one_address():
+    """What has not said yet what it wants takes nobody's place, and its address may have a few of these only."""
+    with Relay(settings={**NO_RATE, "max_http_connections": "400"}) as relay:
+        account = relay.new_account()
+        to = ("127.0.0.1", relay.port(443))
+        silent = [socket.create_connection(to, 10, source_address=("127.0.0.2", 0)) for _ in range(120)]
+        time.sleep(0.3)
+        assert 50 <= sum(is_open(s) for s in silent) <= 66
+        relay.imap(account, port=443).close()
+        relay.smtp(account, port=443).close()
+        assert answers(relay)
+        for s in silent:
+            s.close()
 
 
 def answers(relay):
