@@ -200,6 +200,7 @@ static void answered(struct parent *p) {
     if (!p->reload_again)
         return;
     p->reload_again = false;
+    p->look_at_ms = 0;
     reload(p);
 }
 
@@ -242,7 +243,8 @@ static void on_message(struct parent *p, const struct channel_message *m) {
         if (p->state == PARENT_STARTING)
             (void)fprintf(stderr, "martlet: %.*s\n", SLICE_FMT(m->payload));
         else
-            log_error("parent.relay_refused", "reason=\"%.*s\"", SLICE_FMT(m->payload));
+            log_error("parent.relay_refused", "reason=\"%.*s%s\"", SLICE_FMT(m->payload),
+                      p->is_ready ? "; configuration and certificate in use stay" : "");
         on_answer(p, false);
         break;
     case CHANNEL_START:
@@ -308,8 +310,8 @@ static void look(struct parent *p, uint64_t now) {
     if (source_certificate_changed(source))
         reload(p);
     source_remind(source);
-    // The CA's challenge is answered by the relay.
-    if (uses_acme && p->pid > 0 && p->is_ready)
+    // The CA's challenge is answered by the relay; and a configuration that waits may name another CA.
+    if (uses_acme && p->pid > 0 && p->is_ready && !p->reload_again)
         acme_helper_look(&p->helper, source->config, source->has_certificate);
 }
 

@@ -125,6 +125,22 @@ static bool open_control(struct source *s, int state_fd, struct ports *ports) {
     return fd >= 0;
 }
 
+// A CA knows one port for http-01 (RFC 8555 section 8.3).
+static void warn_of_challenge_port(const struct source *s, const struct ports *ports) {
+    if (source_certificate_kind(s) != CERTIFICATE_FROM_ACME || s->config->acme_dns_hook[0] != '\0')
+        return;
+    for (size_t i = 0; i < ports->n; i++) {
+        if (strcmp(ports->sockets[i].service, "http") != 0)
+            continue;
+        if (ports->sockets[i].number != ports_number("http"))
+            complain(s, true,
+                     "the CA looks for its challenge on port 80, and this relay serves %u instead: forward port 80 to "
+                     "it, or set acme_dns_hook",
+                     (unsigned)ports->sockets[i].number);
+        return;
+    }
+}
+
 bool source_prepare(struct source *s, struct ports *ports) {
     char error[FILES_ERROR_MAX];
     int state_fd = files_make_dir(s->config->state_dir, error);
@@ -134,6 +150,8 @@ bool source_prepare(struct source *s, struct ports *ports) {
     }
     bool ok = give_to_user(s, state_fd) && open_control(s, state_fd, ports);
     (void)close(state_fd);
+    if (ok)
+        warn_of_challenge_port(s, ports);
     return ok;
 }
 
@@ -197,7 +215,6 @@ static void put_certificate(struct source *s, const struct certificate *c, const
     bundle_set(&b->cert_pem, slice_from_cstr(c->cert_pem));
     bundle_set(&b->key_pem, slice_from_cstr(c->key_pem));
     b->has_public_certificate = r->is_public;
-    s->not_after_s = r->not_after_s;
     s->reminded_s = clock_wall_s();
     tell(s, r);
 }
@@ -229,10 +246,26 @@ static bool set_stand_in(struct source *s, struct bundle *b) {
     }
     bundle_set(&b->cert_pem, slice_from_cstr(s->stand_in.cert_pem));
     bundle_set(&b->key_pem, slice_from_cstr(s->stand_in.key_pem));
-    s->not_after_s = 0;
     log_warning("parent.certificate",
                 "source=acme state=\"none yet: a stand-in that clients refuse is used until the CA "
                 "has issued one\"");
+    return true;
+}
+
+static void swap(struct certificate *a, struct certificate *b) {
+    struct certificate c = *a;
+    *a = *b;
+    *b = c;
+}
+
+// A certificate that the CA has issued stays in use whatever becomes of its files.
+static bool set_issued(struct source *s, const char *error, struct bundle *b) {
+    s->is_stale = true;
+    complain(s, false, "%s; the certificate in use stays", error);
+    struct certificate_report report;
+    check(s, &s->issued, &report);
+    put_certificate(s, &s->issued, &report, b);
+    s->has_certificate = report.is_public;
     return true;
 }
 
@@ -250,11 +283,13 @@ static bool set_certificate(struct source *s, struct bundle *b) {
     if (ok) {
         put_certificate(s, &read, &report, b);
         s->has_certificate = kind == CERTIFICATE_FROM_FILES || report.is_public;
+        if (kind == CERTIFICATE_FROM_ACME)
+            swap(&s->issued, &read);
     } else if (kind == CERTIFICATE_FROM_FILES) {
         s->is_stale = true;
-        complain(s, false, "%s", error);
+        complain(s, false, "%s%s", error, s->is_reload ? "; the certificate in use stays" : "");
     } else {
-        ok = set_stand_in(s, b);
+        ok = s->issued.cert_pem != NULL ? set_issued(s, error, b) : set_stand_in(s, b);
     }
     certificate_free(&read);
     return ok;
@@ -336,4 +371,5 @@ void source_done(struct source *s) {
     s->config = NULL;
     certificate_free(&s->self_signed);
     certificate_free(&s->stand_in);
+    certificate_free(&s->issued);
 }

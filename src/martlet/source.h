@@ -22,10 +22,10 @@ struct source {
     struct config *config; // of the last successful load; owned
     struct certificate self_signed;
     struct certificate stand_in;    // until the ACME client has a real one
+    struct certificate issued;      // by the CA, as last seen whole: for when its files are exchanged or damaged
     struct certificate_stamp stamp; // of the files that were read last
     bool is_stale;                  // they could not be used
     bool has_certificate; // the last bundle held a pair that clients can verify, or that is meant to be as it is
-    int64_t not_after_s;  // of the certificate of the last bundle
     int64_t reminded_s;   // wall clock
     bool is_reload;       // complaints go to the log then, before that to the terminal
 };
