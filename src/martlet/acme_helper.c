@@ -14,9 +14,9 @@
 #include "martlet/acme_status.h"
 #include "martlet/spawn.h"
 
-enum { LIFE_MAX_MS = 15 * 60 * 1000 };
+enum { REST_MS = 60 * 1000 };
 
-static bool is_due(const struct acme_helper *h, const struct config *config, bool has_certificate) {
+static bool is_due(struct acme_helper *h, const struct config *config, bool has_certificate) {
     char error[FILES_ERROR_MAX];
     struct acme_status status = {0};
     int fd = acme_dir_open(config->state_dir, false, error);
@@ -25,7 +25,19 @@ static bool is_due(const struct acme_helper *h, const struct config *config, boo
         (void)close(fd);
     }
     struct acme_times times = {status.last_attempt_s, status.next_attempt_s, has_certificate};
-    return h->is_asked || acme_is_due(&times, !h->has_looked, clock_wall_s());
+    int64_t now_s = clock_wall_s();
+    // The CA that has asked for patience gets it, from restarts and operators too; it counts what it is asked.
+    bool has_patience = status.limited_by[0] != '\0' && strcmp(status.limited_by, config->acme_directory) == 0;
+    bool ret = acme_is_due(&times, !h->has_looked && !has_patience, now_s);
+    if (h->is_asked && has_patience && !ret)
+        log_warning("acme.patience",
+                    "reason=\"the CA has asked for patience and is not asked again before its time\" "
+                    "next_s=%lld",
+                    (long long)(status.next_attempt_s - now_s));
+    else if (h->is_asked)
+        return true;
+    h->is_asked = false;
+    return ret && clock_mono_ms() >= h->rest_until_ms;
 }
 
 void acme_helper_look(struct acme_helper *h, const struct config *config, bool has_certificate) {
@@ -45,7 +57,7 @@ void acme_helper_look(struct acme_helper *h, const struct config *config, bool h
         return;
     }
     h->pid = pid;
-    h->kill_at_ms = clock_mono_ms() + LIFE_MAX_MS;
+    h->kill_at_ms = clock_mono_ms() + ACME_HELPER_LIFE_MAX_MS;
 }
 
 static void kill_all(const struct acme_helper *h) {
@@ -57,9 +69,9 @@ static void kill_all(const struct acme_helper *h) {
 void acme_helper_check(struct acme_helper *h, uint64_t now_ms) {
     if (h->pid == 0 || now_ms < h->kill_at_ms)
         return;
-    log_error("parent.helper", "error=\"the ACME client hangs and is ended\" after_ms=%d", LIFE_MAX_MS);
+    log_error("parent.helper", "error=\"the ACME client hangs and is ended\" after_ms=%d", ACME_HELPER_LIFE_MAX_MS);
     kill_all(h);
-    h->kill_at_ms = now_ms + LIFE_MAX_MS;
+    h->kill_at_ms = now_ms + ACME_HELPER_LIFE_MAX_MS;
 }
 
 void acme_helper_stop(struct acme_helper *h) {
@@ -77,6 +89,7 @@ bool acme_helper_ended(struct acme_helper *h, pid_t pid, int status) {
     // What it left behind, a hook that still runs, ends with it.
     (void)kill(-pid, SIGKILL);
     h->pid = 0;
+    h->rest_until_ms = !WIFEXITED(status) || WEXITSTATUS(status) != 0 ? clock_mono_ms() + REST_MS : 0;
     if (WIFSIGNALED(status))
         log_error("parent.helper", "signal=%d", WTERMSIG(status));
     return true;

@@ -12,9 +12,12 @@ struct config;
 struct acme_helper {
     pid_t pid; // 0: none runs
     uint64_t kill_at_ms;
-    bool has_looked; // since the start of the program
-    bool is_asked;   // an operator wants it at once
+    uint64_t rest_until_ms; // it has ended badly: a look is not taken again at once, whatever the status says
+    bool has_looked;        // since the start of the program
+    bool is_asked;          // an operator wants it at once
 };
+
+enum { ACME_HELPER_LIFE_MAX_MS = 15 * 60 * 1000 };
 
 // Starts a helper when one is due. `has_certificate`: the pair in force is the CA's.
 void acme_helper_look(struct acme_helper *h, const struct config *config, bool has_certificate);

@@ -10,7 +10,8 @@ enum {
     HOUR_S = 3600,
     PAUSE_MIN_S = 10 * MINUTE_S,
     PAUSE_WITHOUT_MAX_S = HOUR_S, // nobody can log in for the first time
-    PAUSE_LIMITED_MIN_S = HOUR_S,
+    PATIENCE_MIN_S = HOUR_S,
+    PATIENCE_MAX_S = 20 * HOUR_S, // with a quarter added it is within what acme_is_due() believes
     LIFE_PARTS = 8,
 };
 
@@ -26,14 +27,14 @@ static int64_t at_least(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-int64_t acme_pause_s(unsigned failures, int64_t life_left_s, bool rate_limited, uint64_t random) {
+int64_t acme_pause_s(unsigned failures, int64_t life_left_s, int64_t patience_s, uint64_t random) {
     static const int64_t pauses[] = {PAUSE_MIN_S, HOUR_S, 6 * (int64_t)HOUR_S};
     size_t i = failures > 0 ? failures - 1 : 0;
     int64_t pause = pauses[i < ARRAY_LEN(pauses) ? i : ARRAY_LEN(pauses) - 1];
     int64_t max = life_left_s > 0 ? life_left_s / LIFE_PARTS : PAUSE_WITHOUT_MAX_S;
     pause = at_most(pause, at_least(max, PAUSE_MIN_S));
-    if (rate_limited)
-        pause = at_least(pause, PAUSE_LIMITED_MIN_S);
+    if (patience_s > 0)
+        pause = at_least(pause, at_most(at_least(patience_s, PATIENCE_MIN_S), PATIENCE_MAX_S));
     return pause + (int64_t)(random % (uint64_t)(pause / 4));
 }
 

@@ -16,8 +16,9 @@ int64_t acme_renew_at(int64_t not_before_s, int64_t not_after_s);
 
 // Seconds from the `failures`-th failure in a row (1: the first) to the next attempt: growing, never so long that the
 // rest of the life passes, with up to a quarter added from `random` so that not all relays knock at once.
-// `life_left_s` is 0 or less without a certificate that is valid. `rate_limited`: the CA has asked for patience.
-int64_t acme_pause_s(unsigned failures, int64_t life_left_s, bool rate_limited, uint64_t random);
+// `life_left_s` is 0 or less without a certificate that is valid. `patience_s`: the CA has asked for so much patience,
+// which is given within limits, never less than an hour; 0: it has not.
+int64_t acme_pause_s(unsigned failures, int64_t life_left_s, int64_t patience_s, uint64_t random);
 
 struct acme_times {
     int64_t last_attempt_s; // 0: never

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const char TYPE_PREFIX[] = "urn:ietf:params:acme:error:";
 
@@ -90,6 +91,28 @@ static void explain_type(struct acme_reason *r, const char *type, const char *id
 }
 #pragma GCC diagnostic pop
 
+// uacme passes on no Retry-After (RFC 8555 section 6.6); Let's Encrypt says it in words as well: "retry after
+// 2026-01-31 12:00:00 UTC".
+static int64_t find_retry(const char *detail) {
+    static const char words[] = "retry after ";
+    const char *at = strstr(detail, words);
+    struct tm tm = {0};
+    if (at == NULL)
+        return 0;
+    const char *end = strptime(at + sizeof(words) - 1, "%Y-%m-%d %H:%M:%S UTC", &tm);
+    return end != NULL ? (int64_t)timegm(&tm) : 0;
+}
+
+static bool is_address(const char *identifier) {
+    struct in_addr v4;
+    struct in6_addr v6;
+    return inet_pton(AF_INET, identifier, &v4) == 1 || inet_pton(AF_INET6, identifier, &v6) == 1;
+}
+
+static const char *name_of(const char *identifier) {
+    return is_address(identifier) ? "the address of this relay" : identifier;
+}
+
 static bool explain_problem(struct acme_reason *r, struct slice output, const char *identifier, bool uses_dns) {
     json_t *problem = find_problem(output);
     if (problem == NULL)
@@ -101,18 +124,18 @@ static bool explain_problem(struct acme_reason *r, struct slice output, const ch
         type += prefix;
     r->is_rate_limited = strcmp(type, "rateLimited") == 0;
     r->has_no_account = strcmp(type, "accountDoesNotExist") == 0;
-    struct in_addr v4;
-    struct in6_addr v6;
-    bool is_address = inet_pton(AF_INET, identifier, &v4) == 1 || inet_pton(AF_INET6, identifier, &v6) == 1;
+    const char *name = name_of(identifier);
     bool wrong_answer = strcmp(type, "unauthorized") == 0 || strcmp(type, "incorrectResponse") == 0;
     if (uses_dns && wrong_answer)
         (void)snprintf(r->sentence, sizeof(r->sentence),
                        "the CA did not find the record that acme_dns_hook should have made below _acme-challenge.%s",
                        identifier);
-    else if (is_address && strcmp(type, "malformed") == 0)
-        explain_type(r, "unsupportedIdentifier", identifier);
+    else if (is_address(identifier) && strcmp(type, "malformed") == 0)
+        explain_type(r, "unsupportedIdentifier", name);
     else
-        explain_type(r, type, identifier);
+        explain_type(r, type, name);
+    if (r->is_rate_limited && detail != NULL)
+        r->retry_at_s = find_retry(detail);
     set_detail(r, slice_from_cstr(detail != NULL ? detail : ""));
     json_decref(problem);
     return true;
@@ -134,10 +157,10 @@ static void explain_words(struct acme_reason *r, struct slice output, const char
         (void)snprintf(r->sentence, sizeof(r->sentence), "%.*s", SLICE_FMT(slice_sub(ours, 0, 500)));
     } else if (holds(output, "no challenge completed")) {
         (void)snprintf(r->sentence, sizeof(r->sentence), "the CA offers no challenge for %s that martlet can answer",
-                       identifier);
+                       name_of(identifier));
     } else {
         (void)snprintf(r->sentence, sizeof(r->sentence), "uacme failed for %s; `martlet certificate` shows its words",
-                       identifier);
+                       name_of(identifier));
     }
 }
 

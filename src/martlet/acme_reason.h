@@ -3,14 +3,16 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 #include "martlet/acme_status.h"
 
 struct acme_reason {
-    char sentence[ACME_OUTCOME_MAX]; // holds no address; fit for the log
+    char sentence[ACME_OUTCOME_MAX]; // holds no address, not even an own one; fit for the log
     char detail[ACME_DETAIL_MAX];    // the CA's own words, or the client's last line
     bool is_rate_limited;            // urn:ietf:params:acme:error:rateLimited
+    int64_t retry_at_s;              // when the CA says that it is ready again; 0: it does not say
     bool has_no_account;             // the CA does not know the account key
 };
 

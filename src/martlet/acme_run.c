@@ -83,17 +83,21 @@ static bool is_needed(const struct attempt *a, int64_t now_s) {
 
 // ---- asking for one ----
 
-static void write_status(struct attempt *a) {
+static bool write_status(struct attempt *a) {
     char error[FILES_ERROR_MAX];
-    if (!acme_status_write(a->acme_fd, &a->status, error))
-        log_error("acme.status", "%s", error);
+    if (acme_status_write(a->acme_fd, &a->status, error))
+        return true;
+    return fail(a, "the attempt cannot be noted in %.200s/" ACME_DIR_NAME " (%.300s); without that the CA is not asked",
+                a->state_dir, error);
 }
 
 static void plan_retry(struct attempt *a) {
     int64_t now_s = clock_wall_s();
     int64_t left_s = a->has_current ? a->current.not_after_s - now_s : 0;
+    int64_t patience_s = !a->why.is_rate_limited ? 0 : a->why.retry_at_s > now_s ? a->why.retry_at_s - now_s : 1;
     a->status.ok = false;
-    a->status.next_attempt_s = now_s + acme_pause_s(a->status.failures, left_s, a->why.is_rate_limited, random_u64());
+    a->status.next_attempt_s = now_s + acme_pause_s(a->status.failures, left_s, patience_s, random_u64());
+    (void)snprintf(a->status.limited_by, sizeof(a->status.limited_by), "%s", patience_s > 0 ? a->url : "");
 }
 
 // Runs uacme with the options that are always the same, then `verb` and what follows, NULL-terminated.
@@ -113,13 +117,30 @@ static bool run_client(struct attempt *a, const char *const *verb) {
     return status == 0;
 }
 
-static bool make_account(struct attempt *a) {
-    const char *verb[] = {"new", a->email[0] != '\0' ? a->email : NULL, NULL};
-    return run_client(a, verb);
-}
-
 static bool has_account_key(const struct attempt *a) {
     return faccessat(a->acme_fd, "private/key.pem", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool make_account(struct attempt *a) {
+    const char *verb[] = {"new", a->email[0] != '\0' ? a->email : NULL, NULL};
+    if (!run_client(a, verb))
+        return false;
+    (void)snprintf(a->status.email, sizeof(a->status.email), "%s", a->email);
+    return true;
+}
+
+// The CA is told a changed acme_email. That it does not take it keeps nobody from a certificate.
+static void tell_contact(struct attempt *a) {
+    if (!has_account_key(a) || strncmp(a->status.email, a->email, sizeof(a->status.email) - 1) == 0)
+        return;
+    const char *verb[] = {"update", a->email[0] != '\0' ? a->email : NULL, NULL};
+    if (run_client(a, verb)) {
+        (void)snprintf(a->status.email, sizeof(a->status.email), "%s", a->email);
+        log_info("acme.account", "contact=%s", a->email[0] != '\0' ? "changed" : "removed");
+    } else if (!a->why.has_no_account) { // where there is none, one is made with it
+        log_warning("acme.account", "reason=\"%s\"", a->why.sentence);
+    }
+    a->why = (struct acme_reason){0};
 }
 
 static bool issue(struct attempt *a) {
@@ -157,12 +178,14 @@ static bool get_certificate(struct attempt *a) {
     (void)snprintf(a->status.outcome, sizeof(a->status.outcome), "the attempt did not come to its end");
     a->status.detail[0] = '\0';
     plan_retry(a);
-    write_status(a);
+    if (!write_status(a))
+        return false;
+    tell_contact(a);
     drop_old_certificates(a);
     if (!issue(a))
         return false;
     look_at_current(a);
-    return a->has_current || fail(a, "the CA issued a certificate that is not for %s, or not for its key", a->domain);
+    return a->has_current || fail(a, "the CA issued a certificate that is not for this relay, or not for its key");
 }
 
 // ---- one look ----
@@ -179,7 +202,7 @@ static void tell_success(struct attempt *a, bool is_new) {
     int64_t now_s = clock_wall_s(), renew_s = acme_renew_at(a->current.not_before_s, a->current.not_after_s);
     a->status.ok = true;
     a->status.failures = 0;
-    a->status.detail[0] = '\0';
+    a->status.detail[0] = a->status.limited_by[0] = '\0';
     a->status.next_attempt_s = renew_s < now_s + ACME_LOOK_S ? renew_s : now_s + ACME_LOOK_S;
     // A certificate that lives for minutes is not asked for in a circle.
     if (a->status.next_attempt_s <= now_s)
@@ -218,11 +241,14 @@ static int look(struct attempt *a) {
     join_names(a);
     if (is_new)
         ok = get_certificate(a);
+    else if (ok)
+        tell_contact(a);
     if (ok)
         tell_success(a, is_new);
     else
         tell_failure(a);
-    write_status(a);
+    if (!write_status(a))
+        log_error("acme.status", "%s", a->why.sentence);
     return ok ? 0 : 1;
 }
 

@@ -74,6 +74,8 @@ void acme_status_read(int acme_fd, struct acme_status *ret) {
     take_text(from, "detail", sizeof(ret->detail), ret->detail);
     take_text(from, "names", sizeof(ret->names), ret->names);
     take_text(from, "directory", sizeof(ret->directory), ret->directory);
+    take_text(from, "limited_by", sizeof(ret->limited_by), ret->limited_by);
+    take_text(from, "email", sizeof(ret->email), ret->email);
     json_decref(from);
 }
 
@@ -82,9 +84,10 @@ bool acme_status_write(int acme_fd, const struct acme_status *s, char ret_error[
     const char *detail = s->detail;
     json_t *probe = json_string(detail);
     json_t *to =
-        json_pack("{s:I, s:I, s:i, s:b, s:s, s:s, s:s, s:s}", "last_attempt", (json_int_t)s->last_attempt_s,
+        json_pack("{s:I, s:I, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s}", "last_attempt", (json_int_t)s->last_attempt_s,
                   "next_attempt", (json_int_t)s->next_attempt_s, "failures", (int)s->failures, "ok", s->ok, "outcome",
-                  s->outcome, "detail", probe != NULL ? detail : "", "names", s->names, "directory", s->directory);
+                  s->outcome, "detail", probe != NULL ? detail : "", "names", s->names, "directory", s->directory,
+                  "limited_by", s->limited_by, "email", s->email);
     json_decref(probe);
     char *text = to != NULL ? json_dumps(to, JSON_INDENT(2)) : NULL;
     json_decref(to);

@@ -14,7 +14,13 @@
 
 #define ACME_DIR_NAME "acme"
 
-enum { ACME_OUTCOME_MAX = 640, ACME_DETAIL_MAX = 1024, ACME_NAMES_TEXT_MAX = 1100, ACME_URL_MAX = 512 };
+enum {
+    ACME_OUTCOME_MAX = 640,
+    ACME_DETAIL_MAX = 1024,
+    ACME_NAMES_TEXT_MAX = 1100,
+    ACME_URL_MAX = 512,
+    ACME_EMAIL_MAX = 256
+};
 
 struct acme_status {
     int64_t last_attempt_s; // wall clock; 0: never
@@ -25,6 +31,8 @@ struct acme_status {
     char detail[ACME_DETAIL_MAX];    // the CA's own words; may hold addresses, so it is not for the log
     char names[ACME_NAMES_TEXT_MAX]; // asked for, separated by blanks
     char directory[ACME_URL_MAX];    // the CA that the certificate in force is from; "" before the first
+    char limited_by[ACME_URL_MAX];   // the CA that has asked for patience until the next attempt; "": none
+    char email[ACME_EMAIL_MAX];      // the contact that the CA knows
 };
 
 // Opens STATE/acme; `make`: makes it where it is missing. The descriptor, or -1 with errno ENOENT when it is missing,

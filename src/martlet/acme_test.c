@@ -25,23 +25,26 @@ static void test_pause(void **state) {
     static const struct {
         unsigned failures;
         int64_t left_s;
-        bool rate_limited;
+        int64_t patience_s;
         int64_t want_s;
     } rows[] = {
-        {1, 30 * DAY, false, 10 * MINUTE},
-        {2, 30 * DAY, false, HOUR},
-        {3, 30 * DAY, false, 6 * HOUR},
-        {99, 30 * DAY, false, 6 * HOUR},
-        {3, DAY, false, 3 * HOUR},
-        {3, HOUR, false, 10 * MINUTE},
-        {1, 0, false, 10 * MINUTE},
-        {9, 0, false, HOUR},
-        {1, 0, true, HOUR},
-        {1, HOUR, true, HOUR},
+        {1, 30 * DAY, 0, 10 * MINUTE},
+        {2, 30 * DAY, 0, HOUR},
+        {3, 30 * DAY, 0, 6 * HOUR},
+        {99, 30 * DAY, 0, 6 * HOUR},
+        {3, DAY, 0, 3 * HOUR},
+        {3, HOUR, 0, 10 * MINUTE},
+        {1, 0, 0, 10 * MINUTE},
+        {9, 0, 0, HOUR},
+        {1, 0, 1, HOUR},
+        {1, HOUR, 1, HOUR},
+        {1, 0, 5 * HOUR, 5 * HOUR},
+        {3, 30 * DAY, 5 * HOUR, 6 * HOUR},
+        {1, 0, 7 * DAY, 20 * HOUR},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        assert_int_equal(acme_pause_s(rows[i].failures, rows[i].left_s, rows[i].rate_limited, 0), rows[i].want_s);
-        int64_t most = acme_pause_s(rows[i].failures, rows[i].left_s, rows[i].rate_limited, UINT64_MAX);
+        assert_int_equal(acme_pause_s(rows[i].failures, rows[i].left_s, rows[i].patience_s, 0), rows[i].want_s);
+        int64_t most = acme_pause_s(rows[i].failures, rows[i].left_s, rows[i].patience_s, UINT64_MAX);
         assert_true(most >= rows[i].want_s && most < rows[i].want_s * 5 / 4);
     }
 }
@@ -59,6 +62,7 @@ static void test_due(void **state) {
         {"start again and again", {NOW - 10, NOW + HOUR, false}, true, false},
         {"start with certificate", {NOW - HOUR, NOW + HOUR, true}, true, false},
         {"clock set back a month", {NOW + 30 * DAY, NOW + 31 * DAY, true}, false, true},
+        {"the longest patience", {NOW, NOW + 25 * HOUR - 1, false}, false, false},
         {"plan too far ahead", {NOW - HOUR, NOW + 9 * DAY, true}, false, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -82,7 +86,7 @@ static void test_reason(void **state) {
         {PROBLEM("unauthorized", "404"), "a.org", false, "something else answers there", "404"},
         {PROBLEM("unauthorized", "no TXT"), "a.org", true, "_acme-challenge.a.org", "no TXT"},
         {PROBLEM("rateLimited", "5 per week"), "a.org", false, "asks for patience", "5 per week"},
-        {PROBLEM("malformed", "no addresses"), "192.0.2.1", false, "does not issue certificates for 192.0.2.1", ""},
+        {PROBLEM("malformed", "no addresses"), "192.0.2.1", false, "does not issue certificates for the address", ""},
         {PROBLEM("newKind", "x"), "a.org", false, "(newKind)", "x"},
         {"uacme: failed to fetch directory at https://ca/dir\n", "a.org", false, "cannot be used: no answer", ""},
         {"uacme: curl_get: GET https://ca/dir failed: SSL peer certificate or SSH remote key was not OK\n"
@@ -99,9 +103,16 @@ static void test_reason(void **state) {
         acme_reason_find(slice_from_cstr(rows[i].output), rows[i].name, "https://ca/dir", rows[i].uses_dns, &r);
         if (strstr(r.sentence, rows[i].sentence) == NULL || strstr(r.detail, rows[i].detail) == NULL)
             fail_msg("%zu: got \"%s\" (%s), want \"%s\"", i, r.sentence, r.detail, rows[i].sentence);
+        assert_null(strstr(r.sentence, "192.0.2.1"));
         assert_true(r.is_rate_limited == (strstr(rows[i].output, "rateLimited") != NULL));
     }
     struct acme_reason r;
+    struct slice dated =
+        SLICE(PROBLEM("rateLimited", "too many orders, retry after 2027-01-15 08:00:01 UTC: see https://"));
+    acme_reason_find(dated, "a.org", "https://ca/dir", false, &r);
+    assert_int_equal(r.retry_at_s, NOW + 1);
+    acme_reason_find(SLICE(PROBLEM("rateLimited", "retry after lunch")), "a.org", "https://ca/dir", false, &r);
+    assert_int_equal(r.retry_at_s, 0);
     acme_reason_find(SLICE("uacme: no account associated with ./private/key.pem found at https://ca/new.\n"), "a.org",
                      "https://ca/dir", false, &r);
     assert_true(r.has_no_account);

@@ -194,7 +194,9 @@ static void check_names(struct certificate_report *r, const struct certificate_q
     bool is_literal = certificate_literal(q->domain, address);
     const char *domain = is_literal ? address : q->domain;
     r->covers_domain = covers(leaf, domain);
-    if (!r->covers_domain)
+    if (!r->covers_domain && is_literal)
+        find(r, CERTIFICATE_WARNING, "the certificate is not for the address of this relay: clients will refuse it");
+    else if (!r->covers_domain)
         find(r, CERTIFICATE_WARNING, "the certificate is not for %s (it names: %.300s): clients will refuse it; %s",
              domain, r->names[0] != '\0' ? r->names : "nothing",
              q->source == CERTIFICATE_FROM_FILES ? "have one issued for this name" : "martlet asks for another one");

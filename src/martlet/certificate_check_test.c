@@ -78,7 +78,7 @@ static void test_findings(void **state) {
         {"good", "DNS:a.org,DNS:www.a.org,DNS:mta-sts.a.org", "a.org", -1, 89, true, -1, ""},
         {"wildcard", "DNS:a.org,DNS:*.a.org", "a.org", -1, 89, true, -1, ""},
         {"address", "IP:192.0.2.1", "[192.0.2.1]", -1, 5, true, -1, ""},
-        {"other address", "IP:192.0.2.2", "[192.0.2.1]", -1, 5, true, CERTIFICATE_WARNING, "not for 192.0.2.1"},
+        {"other address", "IP:192.0.2.2", "[192.0.2.1]", -1, 5, true, CERTIFICATE_WARNING, "not for the address"},
         {"no www", "DNS:a.org,DNS:mta-sts.a.org", "a.org", -1, 89, true, CERTIFICATE_NOTE, "www.a.org"},
         {"other name", "DNS:b.org", "a.org", -1, 89, true, CERTIFICATE_WARNING, "it names: b.org"},
         {"expired", "DNS:a.org,DNS:*.a.org", "a.org", -90, -1, true, CERTIFICATE_WARNING, "expired"},

@@ -135,7 +135,8 @@ static void print_attempt(const struct acme_status *s) {
         (void)printf("              the CA's words: %s\n", s->detail);
     if (s->failures > 1)
         (void)printf("              it has failed %u times in a row\n", s->failures);
-    (void)printf("next look     %s (SIGHUP: at once)\n", date(s->next_attempt_s, text));
+    (void)printf("next look     %s (%s)\n", date(s->next_attempt_s, text),
+                 s->limited_by[0] != '\0' ? "the CA has asked for patience until then" : "SIGHUP: at once");
 }
 
 static void print_text(const struct view *v) {
@@ -178,9 +179,10 @@ static void print_json(const struct view *v) {
     const struct acme_status *s = &v->status;
     if (s->last_attempt_s > 0)
         (void)json_object_set_new(to, "attempt",
-                                  json_pack("{s:I, s:I, s:b, s:s, s:s, s:i}", "at", (json_int_t)s->last_attempt_s,
+                                  json_pack("{s:I, s:I, s:b, s:s, s:s, s:i, s:b}", "at", (json_int_t)s->last_attempt_s,
                                             "next", (json_int_t)s->next_attempt_s, "ok", s->ok, "outcome", s->outcome,
-                                            "detail", s->detail, "failures", (int)s->failures));
+                                            "detail", s->detail, "failures", (int)s->failures, "rate_limited",
+                                            s->limited_by[0] != '\0'));
     (void)json_dumpf(to, stdout, JSON_INDENT(2));
     (void)putchar('\n');
     json_decref(to);

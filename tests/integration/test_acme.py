@@ -8,10 +8,11 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 import wire
-from acme_ca import Authority, is_possible
+from acme_ca import Authority, FakeClient, is_possible
 from relay import PORTS, Service, free_offset, run_martlet, wait_until
 
 pytestmark = [pytest.mark.skipif(not is_possible(), reason="needs root, pebble, uacme"), pytest.mark.limit(90)]
@@ -21,9 +22,10 @@ HOSTS = f"127.0.0.1 {NAME} www.{NAME} mta-sts.{NAME}\n127.0.0.9 autoconfig.{NAME
 
 
 @contextlib.contextmanager
-def service(hosts=HOSTS, validity_s=90 * 86400, env=None, http_port=None, before=None, **settings):
+def service(hosts=HOSTS, validity_s=90 * 86400, env=None, http_port=None, before=None, client=None, **settings):
+    """A relay and its CA; or, with `client`, a fake uacme and no CA."""
     offset = free_offset()
-    with Authority(http_port or 80 + offset, validity_s, env) as ca:
+    with client or Authority(http_port or 80 + offset, validity_s, env) as ca:
         wanted = {"mail_domain": NAME, "certificate": "acme", "acme_directory": ca.url, **settings}
         relay = Service(wanted, offset=offset, wrapper=ca.wrapper(hosts))
         try:
@@ -235,3 +237,156 @@ def test_folder_of_somebody_else_is_not_trusted():
 
     with service(before=before) as (relay, ca):
         assert "belongs to another user" in failed(relay)
+
+
+# ---- what no test CA does ----
+
+
+def test_damaged_files_leave_the_certificate_in_use():
+    """Neither an ACME client that is at work on its files, nor damage, takes a good certificate out of service."""
+    with service() as (relay, ca):
+        issued(relay)
+        wait_until(lambda: verified(relay, ca), 10, "the chain")
+        ca_root = ca.root()
+        ca.stop()
+        cert = acme(relay, NAME, "cert.pem")
+        good = cert.read_bytes()
+        for damage in (lambda: cert.write_text("nothing\n"), cert.unlink):
+            reloads = relay.log().count("parent.reloaded")
+            damage()
+            relay.signal(signal.SIGHUP)
+            wait_until(lambda: relay.log().count("parent.reloaded") > reloads, 10, "the reload")
+            ca.root = lambda: ca_root
+            assert verified(relay, ca), "a stand-in took its place"
+        assert "the certificate in use stays" in relay.log()
+        cert.write_bytes(good)
+        wait_until(lambda: told(relay)[1].get("names"), 10, "the files")
+
+
+def limited(**more):
+    client = FakeClient()
+    client.report("rateLimited", "too many certificates already issued for this name")
+    return service(client=client, **more)
+
+
+def age(relay, seconds):
+    """The last attempt was so much longer ago; the next one is where it was."""
+    status = json.loads(acme(relay, "status").read_text())
+    status["last_attempt"] -= seconds
+    acme(relay, "status").write_text(json.dumps(status))
+
+
+def test_rate_limit_is_respected():
+    """Neither SIGHUP nor restarts ask a CA that has asked for patience; another CA is asked at once."""
+    with limited() as (relay, client):
+        assert "asks for patience" in failed(relay)
+        assert len(client.calls("issue")) == 1
+        status, facts = told(relay)
+        assert status == 1 and facts["attempt"]["rate_limited"], facts
+        assert 3600 <= facts["attempt"]["next"] - facts["attempt"]["at"] <= 3600 * 5 / 4 + 1
+        age(relay, 1800)
+        for _ in range(3):
+            relay.signal(signal.SIGHUP)
+            time.sleep(0.5)
+        assert "not asked again before" in relay.log()
+        relay.stop(check=False)
+        relay.start()
+        time.sleep(1.5)
+        assert len(client.calls("issue")) == 1
+        relay.reload(acme_directory="https://other.test/dir")
+        wait_until(lambda: len(client.calls("issue")) == 2, 20, "the other CA")
+        assert "https://other.test/dir" in client.calls("issue")[1]
+
+
+def test_rate_limit_with_a_date():
+    client = FakeClient()
+    when = time.time() + 5 * 3600
+    client.report("rateLimited", "too many new orders, retry after " + time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
+                  + ": see https://ca.test/limits")
+    with service(client=client) as (relay, client):
+        failed(relay)
+        assert when - 1 <= told(relay)[1]["attempt"]["next"] <= when + 2 * 3600
+
+
+def test_pauses_grow():
+    client = FakeClient()
+    client.report("serverInternal", "trouble")
+    with service(client=client) as (relay, client):
+        pauses = []
+        for n in range(1, 4):
+            failed(relay, n)
+            wait_until(lambda n=n: told(relay)[1]["attempt"]["failures"] == n, 10, "the status")
+            attempt = told(relay)[1]["attempt"]
+            pauses.append(attempt["next"] - attempt["at"])
+            relay.signal(signal.SIGHUP)
+        assert 600 <= pauses[0] <= 751 and 3600 <= pauses[1] <= 4501 and 3600 <= pauses[2] <= 4501, pauses
+        failed(relay, 4)
+        assert len(client.calls("issue")) == 4
+        assert NAME in client.calls("issue")[0] and f"www.{NAME}" in client.calls("issue")[0]
+        assert f"www.{NAME}" not in client.calls("issue")[3]  # the domain alone, after two failures
+
+
+def test_status_that_cannot_be_written():
+    """Without a note of the attempt every look would be another one: the CA is left alone."""
+
+    def before(relay, client):
+        acme(relay, "status").mkdir(parents=True)
+
+    with service(client=FakeClient(), before=before) as (relay, client):
+        assert "cannot be noted" in failed(relay)
+        time.sleep(12)  # more than one look of the parent's
+        assert not client.calls()
+        assert relay.log().count("acme.failed") == 1
+
+
+def test_client_that_hangs():
+    """The relay serves meanwhile; the attempt is known to be unfinished, and nothing is left of it in the end. That it is
+    ended after a quarter of an hour is martlet_acme_helper_test's."""
+    client = FakeClient()
+    client.behave("exec sleep 4321.5")
+    with service(client=client) as (relay, client):
+        wait_until(lambda: client.calls("issue"), 20, "the client")
+        relay.imap().close()
+        attempt = told(relay)[1]["attempt"]
+        assert not attempt["ok"] and "did not come to its end" in attempt["outcome"]
+        assert 500 < attempt["next"] - attempt["at"] < 900
+        relay.signal(signal.SIGHUP)
+        time.sleep(1)
+        assert len(client.calls("issue")) == 1  # never two at once
+        relay.stop(check=False)
+        found = subprocess.run(["pgrep", "-f", "sleep 4321.5"], capture_output=True, text=True, check=False).stdout
+        assert not found.split()
+        relay.start()
+
+
+def test_changed_email_is_told_to_the_ca():
+    with service(acme_email="first@chat.test") as (relay, ca):
+        issued(relay)
+        relay.reload(acme_email="second@chat.test")
+        wait_until(lambda: "acme.account contact=changed" in relay.log(), 20, "the new address")
+        relay.reload(acme_email="")
+        wait_until(lambda: "acme.account contact=removed" in relay.log(), 20, "no address")
+        assert relay.log().count("acme.issued") == 1 and "chat.test@" not in relay.log() and "second@" not in relay.log()
+        relay.signal(signal.SIGHUP)
+        time.sleep(2)
+        assert relay.log().count("acme.account") == 2
+
+
+NOBODY = 65534
+
+
+def test_parent_that_is_not_root():
+    """All of it works for another user, who owns the state directory and can bind the ports."""
+
+    def before(relay, ca):
+        os.chown(relay.state, NOBODY, NOBODY)
+        relay.log_dir.chmod(0o755)
+        ca.folder.chmod(0o755)
+        relay.wrapper += ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+    with service(before=before) as (relay, ca):
+        issued(relay)
+        wait_until(lambda: verified(relay, ca), 10, "the chain")
+        assert acme(relay).stat().st_uid == NOBODY
+        assert acme(relay, "private").stat().st_mode & 0o077 == 0
+        assert "forward port 80" in relay.log()

@@ -42,6 +42,13 @@ def make_trust(folder):
         "-days", "9", "-extfile", "names", "-out", "server.pem", cwd=folder)
 
 
+def enter(folder, hosts, first=""):
+    (folder / "hosts").write_text("127.0.0.1 localhost\n" + hosts)
+    script = folder / "enter"
+    script.write_text(f'{first}mount --bind {folder}/hosts /etc/hosts &&\nexec "$@"\n')
+    return ("unshare", "-m", "sh", str(script))
+
+
 class Authority:
     def __init__(self, http_port, validity_s=90 * 86400, env=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-ca-"))
@@ -97,17 +104,53 @@ class Authority:
 
     def wrapper(self, hosts):
         """For Relay(wrapper=...): a mount namespace with the CA's trust and these lines of /etc/hosts."""
-        (self.folder / "hosts").write_text("127.0.0.1 localhost\n" + hosts)
-        script = self.folder / "enter"
-        script.write_text(
-            f"mount --bind {self.folder}/ca.pem /etc/ssl/certs/ca-certificates.crt &&\n"
-            f'mount --bind {self.folder}/hosts /etc/hosts &&\nexec "$@"\n'
-        )
-        return ("unshare", "-m", "sh", str(script))
+        return enter(self.folder, hosts, f"mount --bind {self.folder}/ca.pem /etc/ssl/certs/ca-certificates.crt &&\n")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *ignored):
         self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FakeClient:
+    """A program in the place of uacme, for what no test CA does: it notes its calls and says what it is told to."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-fake-"))
+        self.url = "https://ca.test/dir"
+        program = self.folder / "uacme"
+        program.write_text(
+            "#!/bin/sh\n"
+            f'echo "$*" >> {self.folder}/calls\n'
+            f'case "$*" in *" new"*|*" update"*) mkdir -p private; : > private/key.pem; exit 0;; esac\n'
+            f". {self.folder}/behaviour\n"
+        )
+        program.chmod(0o755)
+        self.behave("exit 1")
+
+    def behave(self, script):
+        (self.folder / "behaviour").write_text(script + "\n")
+
+    def report(self, kind, detail):
+        """It ends with this problem of the CA's, in the words of uacme 1.7.4."""
+        problem = json.dumps({"type": f"urn:ietf:params:acme:error:{kind}", "detail": detail, "status": 429}, indent=4)
+        (self.folder / "said").write_text(
+            f"uacme: failed to create new order at {self.url}\nuacme: the server reported the following error:\n{problem}\n"
+        )
+        self.behave(f"cat {self.folder}/said >&2\nexit 2")
+
+    def calls(self, verb=""):
+        path = self.folder / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line for line in lines if f" {verb}" in line]
+
+    def wrapper(self, hosts):
+        return (*enter(self.folder, hosts), "env", f"PATH={self.folder}:/usr/bin:/bin")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
         shutil.rmtree(self.folder, ignore_errors=True)
