@@ -24,12 +24,12 @@ static bool is_due(struct acme_helper *h, const struct config *config, bool has_
         acme_status_read(fd, &status);
         (void)close(fd);
     }
-    struct acme_times times = {status.last_attempt_s, status.next_attempt_s, has_certificate};
     int64_t now_s = clock_wall_s();
     // The CA that has asked for patience gets it, from restarts and operators too; it counts what it is asked.
-    bool has_patience = status.limited_by[0] != '\0' && strcmp(status.limited_by, config->acme_directory) == 0;
-    bool ret = acme_is_due(&times, !h->has_looked && !has_patience, now_s);
-    if (h->is_asked && has_patience && !ret)
+    bool has_to_wait = status.limited_by[0] != '\0' && strcmp(status.limited_by, config->acme_directory) == 0;
+    struct acme_times times = {status.last_attempt_s, status.next_attempt_s, has_certificate, has_to_wait};
+    bool ret = acme_is_due(&times, !h->has_looked, now_s);
+    if (h->is_asked && has_to_wait && !ret)
         log_warning("acme.patience",
                     "reason=\"the CA has asked for patience and is not asked again before its time\" "
                     "next_s=%lld",

@@ -11,7 +11,7 @@ enum {
     PAUSE_MIN_S = 10 * MINUTE_S,
     PAUSE_WITHOUT_MAX_S = HOUR_S, // nobody can log in for the first time
     PATIENCE_MIN_S = HOUR_S,
-    PATIENCE_MAX_S = 20 * HOUR_S, // with a quarter added it is within what acme_is_due() believes
+    PATIENCE_MAX_S = 7 * ACME_LOOK_S, // the longest window that CAs count in
     LIFE_PARTS = 8,
 };
 
@@ -33,16 +33,19 @@ int64_t acme_pause_s(unsigned failures, int64_t life_left_s, int64_t patience_s,
     int64_t pause = pauses[i < ARRAY_LEN(pauses) ? i : ARRAY_LEN(pauses) - 1];
     int64_t max = life_left_s > 0 ? life_left_s / LIFE_PARTS : PAUSE_WITHOUT_MAX_S;
     pause = at_most(pause, at_least(max, PAUSE_MIN_S));
-    if (patience_s > 0)
-        pause = at_least(pause, at_most(at_least(patience_s, PATIENCE_MIN_S), PATIENCE_MAX_S));
-    return pause + (int64_t)(random % (uint64_t)(pause / 4));
+    pause += (int64_t)(random % (uint64_t)(pause / 4));
+    if (patience_s <= 0)
+        return pause;
+    int64_t patience = at_most(at_least(patience_s, PATIENCE_MIN_S), PATIENCE_MAX_S);
+    return at_least(pause, patience + (int64_t)(random % (HOUR_S / 4)));
 }
 
 bool acme_is_due(const struct acme_times *t, bool is_start, int64_t now_s) {
     if (now_s >= t->next_attempt_s)
         return true;
     // Nothing is ever planned further ahead than a pause can be: the clock has been set back.
-    if (now_s < t->last_attempt_s || t->next_attempt_s - now_s > ACME_LOOK_S + HOUR_S)
+    int64_t furthest_s = t->has_to_wait ? PATIENCE_MAX_S : ACME_LOOK_S;
+    if (now_s < t->last_attempt_s || t->next_attempt_s - now_s > furthest_s + HOUR_S)
         return true;
-    return is_start && !t->has_certificate && now_s - t->last_attempt_s >= ACME_FIRST_PAUSE_S;
+    return is_start && !t->has_to_wait && !t->has_certificate && now_s - t->last_attempt_s >= ACME_FIRST_PAUSE_S;
 }

@@ -24,6 +24,7 @@ struct acme_times {
     int64_t last_attempt_s; // 0: never
     int64_t next_attempt_s;
     bool has_certificate;
+    bool has_to_wait; // the CA has asked for patience until then
 };
 // `is_start`: the first look of this process, which an operator may have started to hear how it goes.
 bool acme_is_due(const struct acme_times *t, bool is_start, int64_t now_s);

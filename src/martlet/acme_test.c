@@ -40,7 +40,8 @@ static void test_pause(void **state) {
         {1, HOUR, 1, HOUR},
         {1, 0, 5 * HOUR, 5 * HOUR},
         {3, 30 * DAY, 5 * HOUR, 6 * HOUR},
-        {1, 0, 7 * DAY, 20 * HOUR},
+        {1, 0, 6 * DAY, 6 * DAY},
+        {1, 0, 70 * DAY, 7 * DAY},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(acme_pause_s(rows[i].failures, rows[i].left_s, rows[i].patience_s, 0), rows[i].want_s);
@@ -62,7 +63,9 @@ static void test_due(void **state) {
         {"start again and again", {NOW - 10, NOW + HOUR, false}, true, false},
         {"start with certificate", {NOW - HOUR, NOW + HOUR, true}, true, false},
         {"clock set back a month", {NOW + 30 * DAY, NOW + 31 * DAY, true}, false, true},
-        {"the longest patience", {NOW, NOW + 25 * HOUR - 1, false}, false, false},
+        {"patience, at a start too", {NOW - HOUR, NOW + HOUR, false, true}, true, false},
+        {"the longest patience", {NOW, NOW + 7 * DAY + HOUR / 4, false, true}, false, false},
+        {"patience too far ahead", {NOW, NOW + 8 * DAY, false, true}, false, true},
         {"plan too far ahead", {NOW - HOUR, NOW + 9 * DAY, true}, false, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -70,6 +70,11 @@ def presented(relay):
         return c.certificate()
 
 
+def presented_key(relay):
+    with wire.Connection(relay.port(993)) as c:
+        return c.public_key()
+
+
 def told(relay):
     done = run_martlet("certificate", "--config", relay.config_path, "--json", binary=relay.binary)
     return done.returncode, json.loads(done.stdout)
@@ -99,21 +104,31 @@ def test_an_open_connection_outlives_the_change():
             wait_until(lambda: verified(relay, ca), 10, "the chain")
             imap.ok("NOOP")
             before = presented(relay)
-            key = acme(relay, "private", NAME, "key.pem").read_bytes()
+            key, child = presented_key(relay), relay.child_pid()
             (acme(relay, NAME, "cert.pem")).unlink()  # so that another one is due
             relay.signal(signal.SIGHUP)
             issued(relay, 2)
             wait_until(lambda: verified(relay, ca) and presented(relay) != before, 20, "the next one")
             imap.ok("NOOP")
-            assert acme(relay, "private", NAME, "key.pem").read_bytes() == key
+            assert presented_key(relay) == key
+            assert relay.child_pid() == child
 
 
 def test_renewal_at_two_thirds_keeps_the_key():
+    """As clients see it: another certificate, the same public key, and a connection that lives through it."""
     with service(validity_s=18) as (relay, ca):
         issued(relay)
-        first = told(relay)[1]["key_sha256"]
-        issued(relay, 2)
-        assert told(relay)[1]["key_sha256"] == first
+        wait_until(lambda: verified(relay, ca), 10, "the chain")
+        first, key, facts = presented(relay), presented_key(relay), told(relay)[1]
+        assert facts["renew_from"] - facts["not_before"] == (facts["not_after"] - facts["not_before"]) // 3 * 2
+        with wire.Imap(relay.port(993)) as imap:
+            issued(relay, 2)
+            renewed = json.loads(acme(relay, "status").read_text())["last_attempt"]
+            assert facts["renew_from"] <= renewed < facts["not_after"]
+            wait_until(lambda: presented(relay) != first, 10, "the next one")
+            assert presented_key(relay) == key
+            assert told(relay)[1]["key_sha256"] == facts["key_sha256"]
+            imap.ok("NOOP")
 
 
 def test_no_second_attempt_at_a_restart():

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -140,6 +141,69 @@ def test_files_behind_links(tmp_path):
             (live / "fresh").symlink_to(tmp_path / "2" / name)
             (live / "fresh").rename(live / name)
         wait_until(lambda: presented(relay) != before, QUICK, "the new pair")
+
+
+def damage(how, tmp_path, cert, key):
+    other = make_pair(tmp_path / "other")
+    if how == "other key":
+        shutil.copyfile(other[1], key)
+    elif how == "no certificate":
+        cert.write_text("nothing")
+    elif how == "gone":
+        key.unlink()
+    else:
+        weak = tmp_path / "weak.pem"
+        openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=x", "-keyout", tmp_path / "k", "-out", weak)
+        shutil.copyfile(other[1], key)
+        cert.write_text(other[0].read_text() + weak.read_text())
+
+
+@pytest.mark.parametrize(
+    "how, event, words",
+    [
+        ("other key", "parent.config", "does not match"),
+        ("no certificate", "parent.config", "no readable PEM certificate"),
+        ("gone", "parent.config", "No such file"),
+        ("weak chain", "parent.relay_refused", "a certificate of the chain is not acceptable"),  # the relay's own refusal
+    ],
+)
+def test_bad_pair_at_reload_leaves_the_old_one(tmp_path, how, event, words):
+    cert, key = make_pair(tmp_path)
+    with service(cert, key) as relay, wire.Imap(relay.port(993)) as imap:
+        before, child = presented(relay), relay.child_pid()
+        damage(how, tmp_path, cert, key)
+        relay.signal(signal.SIGHUP)
+        line = wait_until(lambda: next((t for t in relay.log().splitlines() if event in t and words in t), None), 10, "a refusal")
+        assert "in use stay" in line
+        assert presented(relay) == before and relay.child_pid() == child
+        imap.ok("NOOP")
+        # The relay that follows a dead one has it too.
+        relay.kill_child()
+        assert presented(relay) == before
+        new = make_pair(tmp_path / "new")
+        shutil.move(new[0], cert)
+        shutil.move(new[1], key)
+        wait_until(lambda: presented(relay) != before, QUICK, "the mended pair")
+
+
+def test_chain_that_openssl_refuses_is_named_at_the_start(tmp_path):
+    cert, key = make_pair(tmp_path)
+    damage("weak chain", tmp_path, cert, key)
+    assert "a certificate of the chain is not acceptable" in refused(tmp_path, cert, key)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes user")
+def test_port_without_the_right_to_bind_it(tmp_path):
+    state = tmp_path / "state"
+    for folder in (tmp_path, *tmp_path.parents):
+        if str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    config = tmp_path / "martlet.ini"
+    config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\n")
+    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config],
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert "port 80 (http) may be bound by root only; start as root" in done.stderr and not state.exists(), done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes user")

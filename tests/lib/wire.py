@@ -4,6 +4,7 @@ import base64
 import re
 import socket
 import ssl
+import subprocess
 
 LITERAL = re.compile(rb"\{(\d+)\+?\}$")
 
@@ -90,6 +91,11 @@ class Connection:
 
     def certificate(self):
         return self.sock.getpeercert(binary_form=True)
+
+    def public_key(self):
+        """What clients remember of the certificate, PEM."""
+        command = ["openssl", "x509", "-inform", "DER", "-noout", "-pubkey"]
+        return subprocess.run(command, input=self.certificate(), capture_output=True, check=True).stdout
 
     def close(self):
         self.sock.close()
