@@ -158,6 +158,20 @@ static void test_patience(void **state) {
     (void)close(fd);
 }
 
+// A sentence may quote a path or a CA; an attempt that is not noted would be made again at once.
+static void test_status_of_odd_text(void **state) {
+    char error[FILES_ERROR_MAX];
+    struct acme_status s = {.last_attempt_s = 1, .outcome = "cut: \xe2\x82", .detail = "\xff", .names = "a.org"}, got;
+    int fd = acme_dir_open(dir, true, error);
+    assert_true(fd >= 0 && acme_status_write(fd, &s, error));
+    acme_status_read(fd, &got);
+    assert_int_equal(got.last_attempt_s, 1);
+    assert_string_equal(got.outcome, "");
+    assert_string_equal(got.names, "a.org");
+    assert_int_equal(unlinkat(fd, "status", 0), 0);
+    (void)close(fd);
+}
+
 static int set_up(void **state) {
     // The child of a helper that has gone becomes ours.
     return prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && mkdtemp(dir) != NULL ? 0 : -1;
@@ -173,6 +187,7 @@ static int tear_down(void **state) {
 int main(int argc, char **argv) {
     if (argc > 3 && strcmp(argv[1], "acme-run") == 0)
         hang(argv[3]);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hangs), cmocka_unit_test(test_patience)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hangs), cmocka_unit_test(test_patience),
+                                       cmocka_unit_test(test_status_of_odd_text)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

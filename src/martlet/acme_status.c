@@ -79,16 +79,19 @@ void acme_status_read(int acme_fd, struct acme_status *ret) {
     json_decref(from);
 }
 
+// Text of a stranger that is no UTF-8, or was cut within a character, is left out.
+static const char *text_of(const char *text) {
+    json_t *probe = json_string(text);
+    json_decref(probe);
+    return probe != NULL ? text : "";
+}
+
 bool acme_status_write(int acme_fd, const struct acme_status *s, char ret_error[FILES_ERROR_MAX]) {
-    // Text of a stranger that is no UTF-8 is left out.
-    const char *detail = s->detail;
-    json_t *probe = json_string(detail);
     json_t *to =
         json_pack("{s:I, s:I, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s}", "last_attempt", (json_int_t)s->last_attempt_s,
                   "next_attempt", (json_int_t)s->next_attempt_s, "failures", (int)s->failures, "ok", s->ok, "outcome",
-                  s->outcome, "detail", probe != NULL ? detail : "", "names", s->names, "directory", s->directory,
-                  "limited_by", s->limited_by, "email", s->email);
-    json_decref(probe);
+                  text_of(s->outcome), "detail", text_of(s->detail), "names", text_of(s->names), "directory",
+                  text_of(s->directory), "limited_by", text_of(s->limited_by), "email", text_of(s->email));
     char *text = to != NULL ? json_dumps(to, JSON_INDENT(2)) : NULL;
     json_decref(to);
     if (text == NULL) {

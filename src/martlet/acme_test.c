@@ -56,17 +56,17 @@ static void test_due(void **state) {
         struct acme_times times;
         bool is_start, want;
     } rows[] = {
-        {"never tried", {0, 0, false}, true, true},
-        {"planned for later", {NOW - HOUR, NOW + HOUR, true}, false, false},
-        {"the time has come", {NOW - HOUR, NOW, true}, false, true},
-        {"start without certificate", {NOW - HOUR, NOW + HOUR, false}, true, true},
-        {"start again and again", {NOW - 10, NOW + HOUR, false}, true, false},
-        {"start with certificate", {NOW - HOUR, NOW + HOUR, true}, true, false},
-        {"clock set back a month", {NOW + 30 * DAY, NOW + 31 * DAY, true}, false, true},
+        {"never tried", {0, 0, false, false}, true, true},
+        {"planned for later", {NOW - HOUR, NOW + HOUR, true, false}, false, false},
+        {"the time has come", {NOW - HOUR, NOW, true, false}, false, true},
+        {"start without certificate", {NOW - HOUR, NOW + HOUR, false, false}, true, true},
+        {"start again and again", {NOW - 10, NOW + HOUR, false, false}, true, false},
+        {"start with certificate", {NOW - HOUR, NOW + HOUR, true, false}, true, false},
+        {"clock set back a month", {NOW + 30 * DAY, NOW + 31 * DAY, true, false}, false, true},
         {"patience, at a start too", {NOW - HOUR, NOW + HOUR, false, true}, true, false},
         {"the longest patience", {NOW, NOW + 7 * DAY + HOUR / 4, false, true}, false, false},
         {"patience too far ahead", {NOW, NOW + 8 * DAY, false, true}, false, true},
-        {"plan too far ahead", {NOW - HOUR, NOW + 9 * DAY, true}, false, true},
+        {"plan too far ahead", {NOW - HOUR, NOW + 9 * DAY, true, false}, false, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (acme_is_due(&rows[i].times, rows[i].is_start, NOW) != rows[i].want)

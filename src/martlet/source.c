@@ -283,7 +283,7 @@ static bool set_certificate(struct source *s, struct bundle *b) {
     if (ok) {
         put_certificate(s, &read, &report, b);
         s->has_certificate = kind == CERTIFICATE_FROM_FILES || report.is_public;
-        if (kind == CERTIFICATE_FROM_ACME)
+        if (kind == CERTIFICATE_FROM_ACME || report.is_public)
             swap(&s->issued, &read);
     } else if (kind == CERTIFICATE_FROM_FILES) {
         s->is_stale = true;

@@ -22,7 +22,7 @@ struct source {
     struct config *config; // of the last successful load; owned
     struct certificate self_signed;
     struct certificate stand_in;    // until the ACME client has a real one
-    struct certificate issued;      // by the CA, as last seen whole: for when its files are exchanged or damaged
+    struct certificate issued;      // by a CA, as last seen whole: for when ACME's files are damaged, or not there yet
     struct certificate_stamp stamp; // of the files that were read last
     bool is_stale;                  // they could not be used
     bool has_certificate; // the last bundle held a pair that clients can verify, or that is meant to be as it is

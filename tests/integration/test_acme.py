@@ -13,7 +13,8 @@ import time
 import pytest
 import wire
 from acme_ca import Authority, FakeClient, is_possible
-from relay import PORTS, Service, free_offset, run_martlet, wait_until
+from relay import Service, free_offset, run_martlet, wait_until
+from test_certificates import make_pair
 
 pytestmark = [pytest.mark.skipif(not is_possible(), reason="needs root, pebble, uacme"), pytest.mark.limit(90)]
 
@@ -33,7 +34,7 @@ def service(hosts=HOSTS, validity_s=90 * 86400, env=None, http_port=None, before
                 before(relay, ca)
             relay.start()
             yield relay, ca
-            relay.stop(check=False)  # the name of an IP relay is an address
+            relay.stop()
         finally:
             print(relay.all_output())
             relay.kill()
@@ -276,6 +277,18 @@ def test_damaged_files_leave_the_certificate_in_use():
         assert "the certificate in use stays" in relay.log()
         cert.write_bytes(good)
         wait_until(lambda: told(relay)[1].get("names"), 10, "the files")
+
+
+def test_change_from_files_to_a_ca(tmp_path):
+    """The good certificate of before is used until the CA has issued one."""
+    cert, key = make_pair(tmp_path)
+    files = {"tls_external_cert_and_key": f"{cert} {key}"}
+    with service(client=FakeClient(), **files) as (relay, client):
+        before = presented(relay)
+        del relay.settings["tls_external_cert_and_key"]
+        relay.reload()
+        failed(relay)
+        assert presented(relay) == before
 
 
 def limited(**more):
