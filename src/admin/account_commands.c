@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Accounts. The commands on one account first find its number; the list goes page by page.
+// Accounts. The commands that change one first find its number; the list goes page by page.
 #include <stdio.h>
 
 #include "account/name.h"
@@ -58,17 +58,20 @@ static bool take_address(struct control_session *s, struct slice text, const cha
            account_name_normalise(slice_make(full, (size_t)len), domain, s->address);
 }
 
-static void find(struct control_session *s, const json_t *request,
-                 void (*on_found)(struct control_session *s, struct store_op *op)) {
+// False, when the request has been answered.
+static bool read_address(struct control_session *s, const json_t *request) {
     const struct config *c = config_acquire(s->server->config);
     bool ok = take_address(s, control_text(request, "address"), c->mail_domain);
     if (!ok)
         control_fail(s, "that is not an address of this relay, which end with @%s", c->mail_domain);
     config_release(s->server->config, c);
-    if (!ok)
-        return;
-    struct store_account_find *op = store_account_find_new(slice_from_cstr(s->address));
-    control_submit(s, &op->op, on_found);
+    return ok;
+}
+
+static void find(struct control_session *s, const json_t *request,
+                 void (*on_found)(struct control_session *s, struct store_op *op)) {
+    if (read_address(s, request))
+        control_submit(s, &store_account_find_new(slice_from_cstr(s->address))->op, on_found);
 }
 
 // NULL, when the account was not found and the request has been answered.
@@ -82,37 +85,26 @@ static const struct store_account_find *found(struct control_session *s, const s
     return NULL;
 }
 
-static void on_row_read(struct control_session *s, struct store_op *op) {
-    const struct store_account_list *list = CONTAINER_OF(op, struct store_account_list, op);
+static void on_shown(struct control_session *s, struct store_op *op) {
+    const struct store_account_show *show = CONTAINER_OF(op, struct store_account_show, op);
+    if (op->status == STORE_NOT_FOUND) {
+        control_fail(s, "there is no account %s", s->address);
+        return;
+    }
     if (op->status != STORE_OK) {
         control_fail_store(s, op->status);
         return;
     }
-    json_t *row = NULL;
-    if (list->ret_n_rows > 0 && list->ret_rows[0].account_id == s->after + 1)
-        row = describe(&list->ret_rows[0]);
-    if (row == NULL) { // deleted meanwhile
-        control_fail(s, "there is no account %s", s->address);
-        return;
-    }
+    json_t *row = describe(&show->ret_row);
     const struct config *c = config_acquire(s->server->config);
     (void)json_object_set_new(row, "quota", json_integer((json_int_t)c->max_mailbox_size));
     config_release(s->server->config, c);
     control_ok(s, row);
 }
 
-// The row is the first of a page that begins right before it.
-static void on_found_to_show(struct control_session *s, struct store_op *op) {
-    const struct store_account_find *f = found(s, op);
-    if (f == NULL)
-        return;
-    s->after = f->ret_account_id - 1;
-    struct store_account_list *list = store_account_list_new(s->after);
-    control_submit(s, &list->op, on_row_read);
-}
-
 void control_account_show(struct control_session *s, const json_t *request) {
-    find(s, request, on_found_to_show);
+    if (read_address(s, request))
+        control_submit(s, &store_account_show_new(slice_from_cstr(s->address))->op, on_shown);
 }
 
 static void on_changed(struct control_session *s, struct store_op *op) {
@@ -144,10 +136,19 @@ void control_account_unblock(struct control_session *s, const json_t *request) {
     find(s, request, on_found_to_unblock);
 }
 
+// Its messages go while the relay does other things; how many, is for who waits for the room.
+static void on_deleted(struct control_session *s, struct store_op *op) {
+    const struct store_account_delete *d = CONTAINER_OF(op, struct store_account_delete, op);
+    if (op->status == STORE_OK)
+        control_ok(s, json_pack("{s:s, s:I}", "address", s->address, "messages", (json_int_t)d->ret_messages));
+    else
+        on_changed(s, op);
+}
+
 static void on_found_to_delete(struct control_session *s, struct store_op *op) {
     const struct store_account_find *f = found(s, op);
     if (f != NULL)
-        control_submit(s, &store_account_delete_new(f->ret_account_id)->op, on_changed);
+        control_submit(s, &store_account_delete_new(f->ret_account_id)->op, on_deleted);
 }
 
 void control_account_delete(struct control_session *s, const json_t *request) {

@@ -149,7 +149,8 @@ static void test_account(void **state) {
     talk(c, "{\"command\":\"account-unblock\",\"address\":\"alicealic\"}\n", done);
     o = test_login(&fixture.world, ACCOUNT_IMAP, "alicealic@a.org", "rzPp6fZ4PZYWZeFxG71qbt");
     assert_false(o.blocked);
-    talk(c, "{\"command\":\"account-delete\",\"address\":\"alicealic\"}\n", done);
+    talk(c, "{\"command\":\"account-delete\",\"address\":\"alicealic\"}\n",
+         "{\"address\":\"alicealic@a.org\",\"messages\":0,\"ok\":true}\n");
     talk(c, "{\"command\":\"account-delete\",\"address\":\"alicealic\"}\n", NO("there is no account alicealic@a.org"));
     talk(c, "{\"command\":\"account-list\"}\n", YES);
     conn_memory_free(c);
@@ -198,7 +199,7 @@ static void test_long_list(void **state) {
         assert_non_null(strstr(text, "user00500@a.org"));
         assert_string_equal(text + strlen(text) - strlen(YES), YES);
         talk(c, "{\"command\":\"account-delete\",\"address\":\"user01000\"}\n",
-             n > 2 * STORE_ACCOUNTS_PAGE ? "{\"address\":\"user01000@a.org\",\"ok\":true}\n"
+             n > 2 * STORE_ACCOUNTS_PAGE ? "{\"address\":\"user01000@a.org\",\"messages\":0,\"ok\":true}\n"
                                          : NO("there is no account user01000@a.org"));
     }
     conn_memory_free(c);

@@ -141,7 +141,16 @@ static bool is_sure(const struct operator_options *o, const char *address) {
 static int delete (const struct operator_options *o, const char *address) {
     if (!o->yes && !is_sure(o, address))
         return 1;
-    return change(o, address, "account-delete", "is deleted");
+    json_t *a = ask_about(o, "account-delete", address);
+    if (a == NULL)
+        return 1;
+    long long messages = operator_number(a, "messages");
+    (void)printf("%s is deleted", operator_text(a, "address"));
+    if (messages > 0) // the relay does that by itself, however long it takes
+        (void)printf("; its %lld message%s being erased", messages, messages == 1 ? " is" : "s are");
+    (void)printf("\n");
+    json_decref(a);
+    return operator_finish_output();
 }
 
 static const struct verb {

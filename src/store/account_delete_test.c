@@ -53,6 +53,7 @@ static void test_nothing_is_left(void **state) {
     (void)snprintf(want, sizeof(want), "deleted %llu: origin=0;deleted %llu: origin=0;", (unsigned long long)box,
                    (unsigned long long)inbox);
     assert_string_equal(fixture_changes(&f), want);
+    fixture_wait_deleted(&f);
     static const struct {
         const char *sql;
         int64_t want;
@@ -112,37 +113,64 @@ static void fill_many(struct fixture *f, uint64_t account) {
     }
 }
 
-// The row goes first, in a commit of its own; then others have their turn between the pieces.
+// The rows go first, in a commit of their own, and that is all that the operator waits for; then others have their turn
+// between the pieces.
 static void test_pieces(void **state) {
     struct fixture f;
     uint64_t a = fill(&f);
     fill_many(&f, a);
-    uint64_t before = store_test_commits(f.store);
-    assert_int_equal(delete_account(&f, a), STORE_OK);
-    uint64_t commits = store_test_commits(f.store) - before;
     int64_t entries = fixture_number(&f, "SELECT count(*) FROM entry");
-    assert_int_equal(entries, 1);
+    uint64_t before = store_test_commits(f.store);
+    struct store_account_delete *d = store_account_delete_new(a);
+    assert_int_equal(run_op(&f, &d->op), STORE_OK);
+    assert_int_equal(d->ret_messages, entries - 1);
+    store_op_free(&d->op);
+    assert_int_equal(deliver(&f, "b@example.org", "meanwhile", 9, NULL), STORE_DELIVERED);
+    if (fixture_number(&f, "SELECT count(*) FROM doomed") == 0)
+        fail_msg("the mail came after %lld messages were deleted", (long long)entries);
+    fixture_wait_deleted(&f);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 2);
+    uint64_t commits = store_test_commits(f.store) - before;
     if (commits < 4)
         fail_msg("%llu commits", (unsigned long long)commits);
     fixture_done(&f);
 }
 
-// A failure among the messages does not bring the account back, and the next start finishes.
+// The relay can be stopped within a deletion, and does not wait for its end.
+static void test_closed_between(void **state) {
+    struct fixture f;
+    uint64_t a = fill(&f);
+    fill_many(&f, a);
+    assert_int_equal(delete_account(&f, a), STORE_OK);
+    fixture_close(&f);
+    int n;
+    assert_string_equal(fixture_verify(&f, &n), "");
+    if (fixture_number(&f, "SELECT count(*) FROM doomed") == 0)
+        fail_msg("closing waited for the end of the deletion");
+    fixture_open(&f);
+    fixture_wait_deleted(&f);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 1);
+    fixture_done(&f);
+}
+
+// A failure among the messages does not bring the account back, and the next start goes on, after it is open.
 static void test_failure_between(void **state) {
     struct fixture f;
     uint64_t a = fill(&f);
     fixture_close(&f);
-    // As the first piece leaves it.
+    // As the operation leaves it.
     fixture_sql(&f, "DELETE FROM account WHERE id = 1; DELETE FROM token WHERE account_id = 1;"
                     "INSERT INTO doomed SELECT id FROM mailbox WHERE account_id = 1;"
                     "DELETE FROM mailbox WHERE account_id = 1");
     int n;
     assert_string_equal(fixture_verify(&f, &n), "");
     fixture_open(&f);
-    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM doomed"), 0);
-    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 1);
-    assert_int_equal(fixture_files(&f, NULL), 0);
     assert_int_equal(delete_account(&f, a), STORE_NOT_FOUND);
+    fixture_wait_deleted(&f);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 1);
+    fixture_close(&f); // waits until files are removed
+    assert_int_equal(fixture_files(&f, NULL), 0);
+    fixture_open(&f);
     fixture_done(&f);
 }
 
@@ -179,8 +207,8 @@ static void test_killed(void **state) {
             fail_msg("round %ld: %s", round, problems);
         fixture_open(&f);
         bool is_there = run_and_free(&f, &store_account_find_new(SLICE("a@example.org"))->op) == STORE_OK;
+        fixture_wait_deleted(&f);
         assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), is_there ? entries : 1);
-        assert_int_equal(fixture_number(&f, "SELECT count(*) FROM doomed"), 0);
         n_whole += is_there;
         n_gone += !is_there;
         fixture_done(&f);
@@ -191,8 +219,8 @@ static void test_killed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_nothing_comes_back),
-        cmocka_unit_test(test_pieces),          cmocka_unit_test(test_failure_between),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_pieces),          cmocka_unit_test(test_closed_between),
+        cmocka_unit_test(test_failure_between), cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests_name("store/account_delete", tests, NULL, NULL);
 }

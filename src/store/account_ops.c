@@ -91,6 +91,22 @@ struct store_token_list *store_token_list_new(uint64_t account_id) {
 
 // ---- for the operator ----
 
+static void free_account_show(struct store_op *op) {
+    free(CONTAINER_OF(op, struct store_account_show, op)->ret_row.address);
+}
+
+static const struct store_op_type account_show_type = {.name = "account_show",
+                                                       .size = sizeof(struct store_account_show),
+                                                       .mode = STORE_OP_READ,
+                                                       .kind = OP_ACCOUNT_SHOW,
+                                                       .free_fields = free_account_show};
+
+struct store_account_show *store_account_show_new(struct slice address) {
+    struct store_account_show *s = op_new(&account_show_type);
+    op_copy_into(address, s->address, sizeof(s->address));
+    return s;
+}
+
 static void free_account_list(struct store_op *op) {
     struct store_account_list *l = CONTAINER_OF(op, struct store_account_list, op);
     for (size_t i = 0; i < l->ret_n_rows; i++)

@@ -86,6 +86,14 @@ struct store_account_row {
     int64_t last_login_day;
     uint64_t octets, messages; // in all mailboxes
 };
+// The row of one account, by its address. READ. STORE_NOT_FOUND.
+struct store_account_show {
+    struct store_op op;
+    char address[STORE_ADDRESS_MAX + 1];
+    struct store_account_row ret_row;
+};
+struct store_account_show *store_account_show_new(struct slice address);
+
 // A page of accounts in order of their numbers, those above `after`. READ. Fewer than STORE_ACCOUNTS_PAGE: the last.
 enum { STORE_ACCOUNTS_PAGE = 500 };
 struct store_account_list {
@@ -96,8 +104,7 @@ struct store_account_list {
 };
 struct store_account_list *store_account_list_new(uint64_t after);
 
-// A blocked account cannot log in to submission or send, and receives nothing new; what it has, it can read. WRITE.
-// STORE_NOT_FOUND.
+// A blocked account cannot send and receives nothing new; what it has, it can read. WRITE. STORE_NOT_FOUND.
 struct store_account_block {
     struct store_op op;
     uint64_t account_id;
@@ -105,13 +112,13 @@ struct store_account_block {
 };
 struct store_account_block *store_account_block_new(uint64_t account_id, bool blocked);
 
-// Deletes an account with its mailboxes, messages and tokens, in pieces. The first takes the rows of account and
-// mailboxes: nobody can log in, deliver or select from then on, and sessions learn it by STORE_CHANGE_DELETED of each
-// mailbox, INBOX included. Messages follow; what a crash (or a failure, told by the status) leaves of them is finished
-// with the next deletion or when the store is opened, and store_verify() knows it. WRITE. STORE_NOT_FOUND.
+// Deletes an account with its mailboxes, messages and tokens. When it is done the rows of account and mailboxes are
+// gone: nobody can log in, deliver or select, and sessions learn it by STORE_CHANGE_DELETED of each mailbox, INBOX
+// included. The messages follow in pieces, between the operations of others, and go on after a crash or a full disk;
+// store_verify() knows what is left of them. WRITE. STORE_NOT_FOUND.
 struct store_account_delete {
     struct store_op op;
     uint64_t account_id;
-    bool begun; // the store's: the rows are gone, messages are left
+    uint64_t ret_messages; // that follow
 };
 struct store_account_delete *store_account_delete_new(uint64_t account_id);

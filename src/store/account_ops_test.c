@@ -159,6 +159,15 @@ static void test_list(void **state) {
     assert_string_equal(list_page(&f, 0, &n), "1:a@example.org/0/11o/2m 2:b@example.org/1/0o/0m ");
     assert_string_equal(list_page(&f, 1, &n), "2:b@example.org/1/0o/0m ");
     assert_string_equal(list_page(&f, 2, &n), "");
+    struct store_account_show *show = store_account_show_new(SLICE("a@example.org"));
+    assert_int_equal(run_op(&f, &show->op), STORE_OK);
+    assert_string_equal(show->ret_row.address, "a@example.org");
+    assert_int_equal(show->ret_row.account_id, a);
+    assert_int_equal(show->ret_row.octets, 11);
+    assert_int_equal(show->ret_row.messages, 2);
+    assert_false(show->ret_row.blocked);
+    store_op_free(&show->op);
+    assert_int_equal(run_and_free(&f, &store_account_show_new(SLICE("c@example.org"))->op), STORE_NOT_FOUND);
     for (int i = 3; i <= STORE_ACCOUNTS_PAGE + 1; i++) {
         char address[32];
         (void)snprintf(address, sizeof(address), "u%d@example.org", i);

@@ -53,6 +53,9 @@ struct store_backend {
     // On the writer: a small piece of housekeeping in a transaction of its own. `idle`: nothing else is waiting. True
     // when there is more to do.
     bool (*tidy)(struct backend_conn *writer, bool idle);
+    // On the writer, in a group of its own: a piece of what operations with `has_rest` left behind, and a crash.
+    // STORE_NOT_FOUND: nothing was left. *ret_more: there is more of it.
+    enum store_status (*run_rest)(struct backend_conn *writer, bool *ret_more);
     // The last thing the writer does.
     void (*finish)(struct backend_conn *writer);
 

@@ -45,6 +45,7 @@ struct store_op {
     void *arg;       // the submitter's
     bool cancelled;  // loop thread only
     bool unfinished; // the backend's: a piece of it was done, and it runs again when others had their turn
+    bool has_rest;   // the backend's: it is done, but what it leaves behind is work for the writer
     enum store_status status;
 };
 

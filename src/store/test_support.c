@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -112,6 +113,12 @@ int64_t fixture_number(struct fixture *f, const char *sql) {
     sqlite3_finalize(stmt);
     sqlite3_close(db);
     return n;
+}
+
+void fixture_wait_deleted(struct fixture *f) {
+    for (int i = 0; i < 2000 && fixture_number(f, "SELECT count(*) FROM doomed") > 0; i++)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000}, NULL);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM doomed"), 0);
 }
 
 static unsigned files_found;

@@ -30,6 +30,8 @@ const char *fixture_verify(struct fixture *f, int *ret_n);
 void fixture_sql(struct fixture *f, const char *sql);
 // The first column of the first row; the store may be open.
 int64_t fixture_number(struct fixture *f, const char *sql);
+// Waits until no message of a deleted account is left.
+void fixture_wait_deleted(struct fixture *f);
 // Files below bodies/.
 unsigned fixture_files(struct fixture *f, char ret_path[256]);
 

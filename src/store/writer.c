@@ -2,6 +2,7 @@
 #include "store/writer.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/body_job.h"
 #include "store/body_view.h"
 #include "store/complete.h"
@@ -12,6 +13,7 @@ enum {
     IDLE_MORE_MS = 50,           // and then in small pieces
     IDLE_SLEEP_MS = 3600 * 1000, // and then it looks again whether something has become old
     BUSY_TIDY_MS = 60 * 1000,    // a writer that is never idle tidies this often
+    REST_AGAIN_MS = 60 * 1000,   // after a failure (a full disk)
 };
 
 // Runs one operation of several. False when the group is lost.
@@ -109,6 +111,7 @@ static struct store_op *write_group(struct writer *w, struct store_op *ops) {
         // Even what one of them found out may rest on another one that is undone now.
         if (status != STORE_OK)
             op->status = status;
+        w->has_rest = w->has_rest || (op->status == STORE_OK && op->has_rest);
         if (!runs_again(op)) {
             op_complete(op);
         } else if (!op_queue_push(w->queue, op)) {
@@ -121,6 +124,37 @@ static struct store_op *write_group(struct writer *w, struct store_op *ops) {
     return again;
 }
 
+// One piece; the next one when everybody who waits has had a turn.
+static void run_rest(struct writer *w) {
+    bool more = false;
+    enum store_status status = w->backend->group_begin(w->conn);
+    if (status == STORE_OK)
+        status = w->backend->run_rest(w->conn, &more);
+    if (status == STORE_OK)
+        status = commit(w);
+    if (status == STORE_OK)
+        publish(w);
+    else
+        w->backend->group_rollback(w->conn);
+    if (status == STORE_OK || status == STORE_NOT_FOUND) {
+        w->has_rest = more;
+    } else {
+        w->rest_after_ms = clock_mono_ms() + REST_AGAIN_MS;
+        log_warning("store.deletion_unfinished", "reason=\"messages of deleted accounts could not be removed yet\"");
+    }
+    effects_reset(&w->conn->effects);
+    if (w->backend->wants_checkpoint(w->conn))
+        w->start_checkpoint(w->arg);
+}
+
+// In how many milliseconds a piece of the rest is due.
+static uint64_t rest_is_due_in(const struct writer *w) {
+    if (!w->has_rest)
+        return UINT64_MAX;
+    uint64_t now = clock_mono_ms();
+    return w->rest_after_ms > now ? w->rest_after_ms - now : 0;
+}
+
 // Returns how long the writer may sleep when nothing comes.
 static uint64_t tidy(struct writer *w, bool idle) {
     w->tidied_ms = clock_mono_ms();
@@ -131,17 +165,23 @@ static uint64_t tidy(struct writer *w, bool idle) {
 void writer_run(struct writer *w) {
     uint64_t sleep_ms = IDLE_MS;
     w->tidied_ms = clock_mono_ms();
+    w->has_rest = true;
     for (;;) {
         bool closed;
-        struct store_op *ops = op_queue_take_timed(w->queue, GROUP_MAX, sleep_ms, &closed);
+        uint64_t rest_ms = rest_is_due_in(w);
+        struct store_op *ops =
+            op_queue_take_timed(w->queue, GROUP_MAX, rest_ms < sleep_ms ? rest_ms : sleep_ms, &closed);
         if (closed)
             return;
-        if (ops == NULL) {
+        bool idle = ops == NULL;
+        while (ops != NULL)
+            ops = write_group(w, ops);
+        if (rest_is_due_in(w) == 0) {
+            run_rest(w);
+        } else if (idle) {
             sleep_ms = tidy(w, true);
             continue;
         }
-        while (ops != NULL)
-            ops = write_group(w, ops);
         if (clock_mono_ms() - w->tidied_ms > BUSY_TIDY_MS)
             (void)tidy(w, false);
         sleep_ms = IDLE_MS;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The writer: one thread that takes every write that waits, runs each in a savepoint of one transaction, syncs once,
-// announces what changed and then completes them. When the commit fails, all of them failed. Private to the store.
+// announces what changed and then completes them. When the commit fails, all of them failed. Between the groups it
+// works off what operations left behind, piece by piece. Private to the store.
 #pragma once
 
 #include <stdatomic.h>
@@ -21,6 +22,8 @@ struct writer {
     void (*start_checkpoint)(void *arg); // asks for one beside the writer
     void *arg;
     uint64_t tidied_ms;
+    bool has_rest;          // an operation, or a crash before the start, may have left something to do
+    uint64_t rest_after_ms; // not before that
     _Atomic uint64_t commits;
     _Atomic int fail_commit; // a store_status or WRITER_FAULT_IN_DOUBT; for tests
 };

@@ -277,7 +277,8 @@ def test_delete():
         idle.ok("SELECT INBOX")
         idle.idle()
         bare, by_stander = relay.imap(account), relay.imap(other)
-        assert run(relay, "account", "delete", account.address, "--yes").stdout == f"{account.address} is deleted\n"
+        done = run(relay, "account", "delete", account.address, "--yes").stdout
+        assert done == f"{account.address} is deleted; its 3 messages are being erased\n"
         assert b"BYE" in idle.read_to_end()
         assert b"BYE" in bare.read_to_end()
         by_stander.ok("NOOP")

@@ -155,6 +155,31 @@ enum store_status sqlite_token_list(struct backend_conn *c, struct store_op *op)
 
 // ---- for the operator ----
 
+// The columns of ACCOUNT_ROW.
+static struct store_account_row row_of(struct query *q) {
+    const char *address = query_text(q, 1);
+    return (struct store_account_row){
+        .account_id = query_u64(q, 0),
+        .address = mem_strndup(address, strlen(address)),
+        .blocked = query_u64(q, 2) != 0,
+        .last_login_day = query_i64(q, 3),
+        .octets = query_u64(q, 4),
+        .messages = query_u64(q, 5),
+    };
+}
+
+enum store_status sqlite_account_show(struct backend_conn *c, struct store_op *op) {
+    struct store_account_show *s = CONTAINER_OF(op, struct store_account_show, op);
+    struct query q;
+    query_begin(&q, db_of(c), SQL_ACCOUNT_ROW);
+    query_bind_text(&q, s->address);
+    bool found = query_row(&q);
+    if (found)
+        s->ret_row = row_of(&q);
+    enum store_status status = query_end(&q);
+    return status == STORE_OK && !found ? STORE_NOT_FOUND : status;
+}
+
 enum store_status sqlite_account_list(struct backend_conn *c, struct store_op *op) {
     struct store_account_list *l = CONTAINER_OF(op, struct store_account_list, op);
     struct query q;
@@ -162,17 +187,8 @@ enum store_status sqlite_account_list(struct backend_conn *c, struct store_op *o
     query_bind_u64(&q, l->after);
     query_bind_u64(&q, STORE_ACCOUNTS_PAGE);
     l->ret_rows = mem_zalloc(STORE_ACCOUNTS_PAGE, sizeof(*l->ret_rows));
-    while (l->ret_n_rows < STORE_ACCOUNTS_PAGE && query_row(&q)) {
-        const char *address = query_text(&q, 1);
-        l->ret_rows[l->ret_n_rows++] = (struct store_account_row){
-            .account_id = query_u64(&q, 0),
-            .address = mem_strndup(address, strlen(address)),
-            .blocked = query_u64(&q, 2) != 0,
-            .last_login_day = query_i64(&q, 3),
-            .octets = query_u64(&q, 4),
-            .messages = query_u64(&q, 5),
-        };
-    }
+    while (l->ret_n_rows < STORE_ACCOUNTS_PAGE && query_row(&q))
+        l->ret_rows[l->ret_n_rows++] = row_of(&q);
     return query_end(&q);
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Deleting an account. The first piece takes the rows that make it one: the account, its device tokens and its
-// mailboxes, whose numbers are kept in `doomed`. From that commit on nothing finds it. The entries of doomed mailboxes
-// go after it, piece by piece and with them the references of their bodies; whoever runs next goes on where another one
-// stopped. The memory of accepted messages stays: it is a keyed hash and forgets by itself.
+// Deleting an account. The operation takes the rows that make it one: the account, its device tokens and its mailboxes,
+// whose numbers are kept in `doomed`. From that commit on nothing finds it. The entries of doomed mailboxes are the
+// rest, which the writer works off piece by piece, and with them the references of their bodies. The memory of accepted
+// messages stays: it is a keyed hash and forgets by itself.
 #include "base/mem.h"
 #include "store/account_ops.h"
 #include "store/mailbox_ops.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/rows.h"
+
+enum { REST_PIECE = 500 }; // entries: mail that comes meanwhile waits for at most this
 
 static enum store_status run_on_id(struct db *db, enum sql sql, uint64_t id) {
     struct query q;
@@ -29,15 +31,28 @@ static enum store_status announce(struct db *db, uint64_t account_id) {
     return query_end(&q);
 }
 
-static enum store_status delete_rows(struct db *db, uint64_t account_id) {
-    enum store_status status = run_on_id(db, SQL_ACCOUNT_DELETE, account_id);
+static enum store_status count_messages(struct db *db, uint64_t account_id, uint64_t *ret) {
+    struct query q;
+    query_begin(&q, db, SQL_ACCOUNT_MESSAGES);
+    query_bind_u64(&q, account_id);
+    *ret = query_row(&q) ? query_u64(&q, 0) : 0;
+    return query_end(&q);
+}
+
+enum store_status sqlite_account_delete(struct backend_conn *c, struct store_op *op) {
+    struct store_account_delete *d = CONTAINER_OF(op, struct store_account_delete, op);
+    struct db *db = db_of(c);
+    enum store_status status = run_on_id(db, SQL_ACCOUNT_DELETE, d->account_id);
     if (status == STORE_OK && db_changes(db) == 0)
         return STORE_NOT_FOUND;
     if (status == STORE_OK)
-        status = announce(db, account_id);
+        status = count_messages(db, d->account_id, &d->ret_messages);
+    if (status == STORE_OK)
+        status = announce(db, d->account_id);
     static const enum sql steps[] = {SQL_TOKEN_DELETE_ALL, SQL_MAILBOX_DOOM_ALL, SQL_MAILBOX_DELETE_ALL};
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == STORE_OK; i++)
-        status = run_on_id(db, steps[i], account_id);
+        status = run_on_id(db, steps[i], d->account_id);
+    op->has_rest = status == STORE_OK;
     return status;
 }
 
@@ -77,45 +92,17 @@ static enum store_status delete_entries(struct db *db, uint64_t mailbox_id, size
     return status;
 }
 
-// STORE_NOT_FOUND: nothing was left to do. *ret_more: there is something still.
-static enum store_status delete_piece(struct db *db, bool *ret_more) {
+enum store_status sqlite_run_rest(struct backend_conn *c, bool *ret_more) {
+    struct db *db = db_of(c);
     uint64_t mailbox_id;
     enum store_status status = first_doomed(db, &mailbox_id);
     if (status != STORE_OK)
         return status;
-    for (size_t left = ENTRY_PIECE, n; status == STORE_OK && left > 0; left -= n) {
+    for (size_t left = REST_PIECE, n; status == STORE_OK && left > 0; left -= n) {
         status = delete_entries(db, mailbox_id, left, &n);
         if (status == STORE_OK)
             status = first_doomed(db, &mailbox_id);
     }
     *ret_more = status == STORE_OK;
     return status == STORE_NOT_FOUND ? STORE_OK : status;
-}
-
-enum store_status sqlite_account_delete(struct backend_conn *c, struct store_op *op) {
-    struct store_account_delete *d = CONTAINER_OF(op, struct store_account_delete, op);
-    if (!d->begun) {
-        // In a commit of its own: a failure among the messages must not bring the account back.
-        enum store_status status = delete_rows(db_of(c), d->account_id);
-        d->begun = op->unfinished = status == STORE_OK;
-        return status;
-    }
-    enum store_status status = delete_piece(db_of(c), &op->unfinished);
-    return status == STORE_NOT_FOUND ? STORE_OK : status; // another one was quicker
-}
-
-bool account_delete_rest(struct db *db) {
-    enum store_status status = STORE_OK;
-    for (bool more = true; more && status == STORE_OK;) {
-        more = false;
-        status = db_run(db, SQL_BEGIN_WRITE);
-        if (status == STORE_OK)
-            status = delete_piece(db, &more);
-        enum store_status ended = db_run(db, status == STORE_OK ? SQL_COMMIT : SQL_ROLLBACK);
-        if (status == STORE_OK)
-            status = ended;
-    }
-    // The caller removes every file that has no row.
-    effects_reset(&db->conn.effects);
-    return status == STORE_NOT_FOUND || status == STORE_OK;
 }

@@ -84,12 +84,6 @@ static void configure(void) {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-// A full disk must not keep the relay from starting: what is left is tried again.
-static void delete_rest(struct db *db) {
-    if (db_exec(db, "PRAGMA secure_delete = ON") != STORE_OK || !account_delete_rest(db))
-        log_warning("store.deletion_unfinished", "reason=\"messages of deleted accounts could not be removed\"");
-}
-
 static bool prepare(struct backend_context *context, const char **ret_error) {
     static pthread_once_t configure_once = PTHREAD_ONCE_INIT;
     ASSERT(pthread_once(&configure_once, configure) == 0);
@@ -100,7 +94,6 @@ static bool prepare(struct backend_context *context, const char **ret_error) {
         return false;
     bool ok = migrate(db, ret_error);
     if (ok) {
-        delete_rest(db);
         struct sweep sweep = {db, context->bodies, 0};
         ok = body_dir_walk(context->bodies, sweep_file, NULL, &sweep);
         if (!ok)
@@ -337,6 +330,7 @@ const struct store_backend sqlite_backend = {
             [OP_ACCOUNT_FIND] = sqlite_account_find,
             [OP_ACCOUNT_CREATE] = sqlite_account_create,
             [OP_ACCOUNT_TOUCH] = sqlite_account_touch,
+            [OP_ACCOUNT_SHOW] = sqlite_account_show,
             [OP_ACCOUNT_LIST] = sqlite_account_list,
             [OP_ACCOUNT_BLOCK] = sqlite_account_block,
             [OP_ACCOUNT_DELETE] = sqlite_account_delete,
@@ -373,6 +367,7 @@ const struct store_backend sqlite_backend = {
     .wants_checkpoint = wants_checkpoint,
     .checkpoint = checkpoint,
     .tidy = tidy,
+    .run_rest = sqlite_run_rest,
     .finish = finish,
     .verify = sqlite_verify,
 };

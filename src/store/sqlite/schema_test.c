@@ -102,6 +102,7 @@ static void test_from_version_1(void **state) {
     assert_string_equal(describe(&f, a, "INBOX"), "3/2/1/0/100005");
     assert_int_equal(run_and_free(&f, &store_secret_new("s")->op), STORE_OK);
     assert_int_equal(run_and_free(&f, &store_account_delete_new(a)->op), STORE_OK);
+    fixture_wait_deleted(&f);
     assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 0);
     fixture_done(&f);
 }

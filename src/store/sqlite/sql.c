@@ -3,6 +3,10 @@
 
 #define MAILBOX_COLUMNS                                                                                                \
     "m.id, m.account_id, m.uid_validity, m.uid_next, m.modseq, m.messages, m.unseen, m.deleted, m.octets"
+#define ACCOUNT_ROW                                                                                                    \
+    "id, address, blocked, last_login_day,"                                                                            \
+    " (SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = a.id),"                                         \
+    " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id)"
 #define ENTRY_COLUMNS "uid, body_id, key, flags, keywords, size, date, modseq"
 
 const char *const sql_text[SQL_COUNT] = {
@@ -12,11 +16,10 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ACCOUNT_TOUCH] = "UPDATE account SET last_login_day = ?2 WHERE id = ?1 AND last_login_day < ?2",
     [SQL_ACCOUNT_EXISTS] = "SELECT 1 FROM account WHERE id = ?1",
     [SQL_ACCOUNT_USED] = "SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = ?1",
+    [SQL_ACCOUNT_MESSAGES] = "SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = ?1",
     [SQL_ACCOUNT_MAY_SEND] = "SELECT 1 FROM account WHERE id = ?1 AND NOT blocked",
-    [SQL_ACCOUNT_PAGE] = "SELECT id, address, blocked, last_login_day,"
-                         " (SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = a.id),"
-                         " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id)"
-                         " FROM account a WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [SQL_ACCOUNT_ROW] = "SELECT " ACCOUNT_ROW " FROM account a WHERE address = ?1",
+    [SQL_ACCOUNT_PAGE] = "SELECT " ACCOUNT_ROW " FROM account a WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SQL_ACCOUNT_BLOCK] = "UPDATE account SET blocked = ?2 WHERE id = ?1",
     [SQL_ACCOUNT_DELETE] = "DELETE FROM account WHERE id = ?1",
     [SQL_TOKEN_INSERT] = "INSERT INTO token(account_id, token) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
