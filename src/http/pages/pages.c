@@ -176,7 +176,8 @@ char *pages_render_home(const struct pages *p, struct slice path, struct slice a
     own.invite_link = slice_dup(slice_from_cstr(link));
     own.qr_svg = facts_make_qr(link);
     own.qr_png = (char[]){""};
-    own.has_own_link = true;
+    own.has_own_link = link[0] != '\0';
+    own.is_busy = !own.has_own_link;
     own.own_query = query;
     struct buf body;
     buf_init(&body, PAGES_PAGE_MAX);

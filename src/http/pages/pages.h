@@ -57,9 +57,10 @@ const struct page_file *pages_find(const struct pages *p, struct slice path, str
 // The page that says so, for status 404.
 const struct page_file *pages_not_found(const struct pages *p, struct slice path, struct slice accept_language);
 
-// The home page with an invitation of its own: a DCACCOUNT or dclogin link (and its QR code) for this one visitor.
-// `query` is what the page was asked with and its other languages are to be asked with, too: "?t=TOKEN" or "". Body is
-// the caller's to free(); NULL when it cannot be rendered.
+// The home page with an invitation of its own: a DCACCOUNT or dclogin link (and its QR code) for this one visitor; ""
+// when there should be one, but not at the moment, which the page then says. `query` is what the page was asked with
+// and its other languages are to be asked with, too: "?t=TOKEN" or "". Body is the caller's to free(); NULL when it
+// cannot be rendered.
 MUST_USE char *pages_render_home(const struct pages *p, struct slice path, struct slice accept_language,
                                  const char *link, const char *query, size_t *ret_len);
 // Whether this path is a home page: "/", "/index.html", "/de/".

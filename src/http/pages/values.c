@@ -146,6 +146,7 @@ void values_fill(struct values *v, const struct facts *f, const struct texts *co
         flag("is_closed", f->is_closed),
         text("invite_link", f->invite_link),
         flag("has_own_link", f->has_own_link),
+        flag("is_busy", f->is_busy),
         text("own_query", f->own_query),
         {.name = "qr_svg", .kind = TEMPLATE_HTML, .text = f->qr_svg},
         text("qr_png", f->qr_png),

@@ -18,7 +18,7 @@ struct facts {
     char *privacy_postal, *privacy_mail, *privacy_pdo, *privacy_supervisor, *donate_url;
     const char *own_query; // not owned; "" but for a page that was made for its visitor
     bool is_open, is_by_invitation, is_closed, is_public;
-    bool has_own_link;
+    bool has_own_link, is_busy;
     bool logs_addresses;
     struct pages_parts parts;
     uint64_t max_message_size, max_mailbox_size;

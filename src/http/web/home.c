@@ -14,10 +14,10 @@
 #include "http/web/site.h"
 #include "http/web/visit.h"
 
-enum { LINK_MAX = 4096 };
+enum { LINK_MAX = 4096, NUMBER_SIZE = 16 };
 
-// False when it cannot be rendered.
-static bool send_with_link(struct site *s, struct http_exchange *x, const char *link) {
+// `link` is "" for who should have one and cannot have it at the moment. False when it cannot be rendered.
+static bool send_own(struct site *s, struct http_exchange *x, uint16_t status, unsigned retry_s, const char *link) {
     const struct http_request *r = http_exchange_request(x);
     struct slice wished = page_wished_languages(r);
     char token[ACCOUNT_TOKEN_SIZE], query[ACCOUNT_TOKEN_SIZE + 3] = "";
@@ -29,8 +29,13 @@ static bool send_with_link(struct site *s, struct http_exchange *x, const char *
         return false;
     const struct page_file *ordinary = pages_find(s->pages, r->path, wished);
     struct answer a;
-    answer_init(&a, s, 200, "text/html; charset=utf-8");
+    answer_init(&a, s, status, "text/html; charset=utf-8");
     answer_add(&a, "Cache-Control", "no-store");
+    char number[NUMBER_SIZE];
+    if (retry_s > 0) {
+        (void)snprintf(number, sizeof(number), "%u", retry_s);
+        answer_add(&a, "Retry-After", number);
+    }
     if (ordinary != NULL && ordinary->language != NULL)
         answer_add(&a, "Content-Language", ordinary->language);
     answer_add_policy(&a);
@@ -58,7 +63,7 @@ static void send_login(struct site *s, struct http_exchange *x, const struct acc
     struct buf link;
     buf_init(&link, LINK_MAX);
     ASSERT(site_write_login(s, o, &link));
-    if (!send_with_link(s, x, text_of(&link)))
+    if (!send_own(s, x, 200, 0, text_of(&link)))
         send_ordinary(s, x, 503, 0);
     explicit_bzero(link.mem, link.cap);
     buf_done(&link);
@@ -73,21 +78,23 @@ static void send_fresh_login(struct site *s, struct http_exchange *x) {
 }
 
 static void on_offer(struct site *s, struct http_exchange *x, const struct account_offer *o) {
-    if (o->status != ACCOUNT_OFFER_MADE) {
-        uint16_t status = o->status == ACCOUNT_OFFER_TOO_MANY      ? 429
-                          : o->status == ACCOUNT_OFFER_UNAVAILABLE ? 503
-                                                                   : 200;
-        send_ordinary(s, x, status, visit_retry_after(o));
-        return;
+    if (o->status == ACCOUNT_OFFER_MADE) {
+        send_login(s, x, o);
+    } else if (o->status == ACCOUNT_OFFER_TOO_MANY || o->status == ACCOUNT_OFFER_UNAVAILABLE) {
+        // The invitation is as good as before: nobody is told to go and get one.
+        uint16_t status = o->status == ACCOUNT_OFFER_TOO_MANY ? 429 : 503;
+        if (!send_own(s, x, status, visit_retry_after(o), ""))
+            send_ordinary(s, x, status, visit_retry_after(o));
+    } else {
+        send_ordinary(s, x, 200, 0);
     }
-    send_login(s, x, o);
 }
 
 static bool send_invitation(struct site *s, struct http_exchange *x) {
     struct buf link;
     buf_init(&link, LINK_MAX);
     ASSERT(buf_append_cstr(&link, "DCACCOUNT:") && site_write_new(s, http_exchange_request(x), &link));
-    bool sent = send_with_link(s, x, text_of(&link));
+    bool sent = send_own(s, x, 200, 0, text_of(&link));
     buf_done(&link);
     return sent;
 }

@@ -193,6 +193,36 @@ static void a_flood(void **state) {
     test_site_stop(&t);
 }
 
+// Where the page makes the offer itself, who has a good invitation and comes too soon is not sent to get one.
+static void a_page_asked_too_often(void **state) {
+    struct test_site t;
+    test_site_start(&t, (const char *[]){"registration=invite", "mail_domain=_a.org", NULL}, &dev_place);
+    char token[ACCOUNT_TOKEN_SIZE], request[128];
+    add_invitation(&t, 1, token);
+    (void)snprintf(request, sizeof(request), "GET /?t=%s", token);
+    clock_set_fake(1000000000, clock_wall_s());
+    struct test_reply r;
+    for (int i = 0; i < 5; i++) {
+        r = test_ask(&t, "127.0.0.1", request, NULL);
+        test_status(&r, 200);
+        assert_true(test_body_has(&r, "dclogin:"));
+    }
+    r = test_ask(&t, "127.0.0.1", request, NULL);
+    test_status(&r, 429);
+    test_field_is(&r, "Retry-After", "1");
+    test_field_is(&r, "Cache-Control", "no-store");
+    assert_true(test_body_has(&r, "One moment, please"));
+    assert_true(test_body_has(&r, token)); // the other languages keep it
+    assert_false(test_body_has(&r, "New accounts by invitation"));
+    assert_false(test_body_has(&r, "dclogin:"));
+    clock_set_fake(1100000000, clock_wall_s());
+    r = test_ask(&t, "127.0.0.1", "GET /?t=AAAAAAAAAAAAAAAAAAAAAA", NULL); // no such invitation
+    test_status(&r, 200);
+    assert_true(test_body_has(&r, "New accounts by invitation"));
+    clock_use_real();
+    test_site_stop(&t);
+}
+
 static void short_of_memory(void **state) {
     struct test_site t;
     test_site_start(&t, (const char *[]){"min_available_memory=1000000G", NULL}, NULL);
@@ -249,6 +279,7 @@ int main(void) {
         cmocka_unit_test(closed),
         cmocka_unit_test(by_invitation),
         cmocka_unit_test(a_flood),
+        cmocka_unit_test(a_page_asked_too_often),
         cmocka_unit_test(short_of_memory),
         cmocka_unit_test(the_client_goes_before_the_answer),
         cmocka_unit_test(a_reload_meanwhile),
