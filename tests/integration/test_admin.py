@@ -260,9 +260,13 @@ def test_block():
         assert count(relay, account) == 1  # what it has, it can read; nothing new came
         assert count(relay, other) == 1  # but a bounce to the sender
         assert send_refused(relay, account, other)
+        late = relay.smtp(account)  # logged in meanwhile
         assert held.send_message(account.address, [other.address], mail.encrypted(account.address))[0] >= 500
         held.close()
         run(relay, "account", "unblock", account.address)
+        # A session keeps what it was told at login.
+        assert late.send_message(account.address, [other.address], mail.encrypted(account.address))[0] == 550
+        late.close()
         assert send_one(relay, other, account)[0] == 250
         assert send_one(relay, account, other)[0] == 250
         assert (count(relay, account), count(relay, other)) == (2, 2)

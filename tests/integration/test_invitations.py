@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Accounts by invitation, end to end: `martlet invite`, /new, the first login; and what an operator does to accounts."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -120,11 +121,31 @@ def test_without_invitation(invited):
     assert not can_log_in(invited, Account(f"bob123456@{DOMAIN}", "A" * 64))
 
 
+def test_requests_that_new_does_not_know(invited):
+    for method in ("PUT", "DELETE", "OPTIONS"):
+        status, headers, _ = invited.request("/new", method=method)
+        assert status == 405 and set(headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    # What is in a body does not matter, and a large one is not waited for.
+    assert invited.request("/new", method="POST", body=b"x" * 10_000)[0] in (403, 429)
+    head = f"POST /new HTTP/1.1\r\nHost: {DOMAIN}\r\nContent-Length: {1 << 40}\r\n\r\n"
+    with invited.front() as client:
+        client.send(head.encode())
+        sent = 0
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                client.send(b"x" * 100_000)
+                sent += 100_000
+        assert sent < 50_000_000
+        with contextlib.suppress(OSError):
+            assert client.read_to_end().startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 429 "))
+
+
 def test_what_a_password_is_good_for(invited):
     token = token_of(invite(invited, "--uses", "5"))
     a, b = offer(invited, token), offer(invited, token)
     assert not can_log_in(invited, Account(a.address, b.password))
     assert not can_log_in(invited, Account(Account.invent().address, a.password))
+    assert not can_log_in(invited, Account(a.address.split("@")[0] + "@elsewhere.example", a.password))
     for at in (0, 4, 10, 30, 45, 63):
         changed = a.password[:at] + ("A" if a.password[at] != "A" else "B") + a.password[at + 1 :]
         assert not can_log_in(invited, Account(a.address, changed))
