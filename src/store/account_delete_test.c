@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/store_internal.h"
 #include "store/test_support.h"
@@ -174,6 +175,32 @@ static void test_failure_between(void **state) {
     fixture_done(&f);
 }
 
+// What cannot be erased now (a full disk) does not keep others from anything, and is tried again a minute later.
+static void test_tried_again(void **state) {
+    struct fixture f;
+    uint64_t a = fill(&f);
+    fixture_close(&f);
+    fixture_sql(&f, "CREATE TRIGGER hold BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'held'); END");
+    clock_set_fake(1000 * 1000000, 1800000000);
+    fixture_open(&f);
+    int64_t entries = fixture_number(&f, "SELECT count(*) FROM entry");
+    assert_int_equal(delete_account(&f, a), STORE_OK);
+    // The second one comes when the first piece has failed.
+    assert_int_equal(deliver(&f, "b@example.org", "one", 3, NULL), STORE_DELIVERED);
+    assert_int_equal(deliver(&f, "b@example.org", "two", 3, NULL), STORE_DELIVERED);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), entries + 2);
+    fixture_sql(&f, "DROP TRIGGER hold");
+    assert_int_equal(deliver(&f, "b@example.org", "too soon", 8, NULL), STORE_DELIVERED);
+    assert_int_equal(deliver(&f, "b@example.org", "still too soon", 14, NULL), STORE_DELIVERED);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), entries + 4);
+    clock_set_fake(1061 * 1000000, 1800000061);
+    assert_int_equal(deliver(&f, "b@example.org", "now", 3, NULL), STORE_DELIVERED);
+    fixture_wait_deleted(&f);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 6);
+    clock_use_real();
+    fixture_done(&f);
+}
+
 static _Noreturn void child(struct fixture *f, uint64_t account) {
     f->loop = loop_new();
     fixture_open(f);
@@ -220,7 +247,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_nothing_comes_back),
         cmocka_unit_test(test_pieces),          cmocka_unit_test(test_closed_between),
-        cmocka_unit_test(test_failure_between), cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_failure_between), cmocka_unit_test(test_tried_again),
+        cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests_name("store/account_delete", tests, NULL, NULL);
 }
