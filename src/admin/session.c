@@ -157,6 +157,7 @@ static void run(struct control_session *s, json_t *request) {
 
 static void on_line(struct control_session *s, struct slice line) {
     s->is_busy = true;
+    s->n_patient = 0;
     conn_pause(s->conn);
     run(s, json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL));
 }
@@ -177,9 +178,11 @@ static size_t on_read(void *session, const char *data, size_t len) {
 
 // ---- the connection ----
 
+// Silence. The end of a long answer may still be on its way to the same pager.
 static void on_timeout(void *session) {
     struct control_session *s = session;
-    conn_close(s->conn);
+    if (conn_out_len(s->conn) == 0 || ++s->n_patient == STALL_MAX_MS / IDLE_MAX_MS)
+        conn_close(s->conn);
 }
 
 static void on_shutdown(void *session) {

@@ -21,6 +21,7 @@ struct control_session {
     void (*on_op)(struct control_session *s, struct store_op *op);
     void (*on_room)(struct control_session *s); // waits until the peer has taken what was written, or NULL
     struct loop_timer stall;                    // runs while on_room is set
+    unsigned n_patient;                         // timeouts that the end of an answer has waited for its reader
 
     // Of the request that is being answered.
     const struct control_command *command;

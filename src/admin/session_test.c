@@ -171,6 +171,27 @@ static void test_bad_addresses(void **state) {
     conn_memory_free(c);
 }
 
+// Who reads an answer in a pager has an hour for its end, too. Memory takes all that is written in the next turn; what
+// is written before each minute stands for the end that is held up.
+static void test_slow_reader(void **state) {
+    for (int minutes = 59; minutes <= 60; minutes++) {
+        struct conn *c = control_fixture_connect(&fixture);
+        talk(c, "{\"command\":\"account-list\"}\n", YES);
+        for (int i = 0; i < minutes; i++) {
+            assert_false(conn_memory_is_closed(c));
+            conn_write(c, "x", 1);
+            conn_memory_timeout(c);
+            loop_run_ready(fixture.world.loop);
+        }
+        assert_int_equal(conn_memory_is_closed(c), minutes == 60);
+        if (minutes < 60) // it has been read
+            conn_memory_timeout(c);
+        loop_run_ready(fixture.world.loop);
+        assert_true(conn_memory_is_closed(c));
+        conn_memory_free(c);
+    }
+}
+
 static void on_created(struct store_op *op) {
     assert_int_equal(op->status, STORE_OK);
     if (--*(int *)op->arg == 0)
@@ -317,8 +338,9 @@ static void test_ends(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_requests),      TEST(test_pieces),    TEST(test_long_line),  TEST(test_challenge), TEST(test_account),
-        TEST(test_bad_addresses), TEST(test_long_list), TEST(test_invitation), TEST(test_links),     TEST(test_ends),
+        TEST(test_requests), TEST(test_pieces),        TEST(test_long_line), TEST(test_challenge),
+        TEST(test_account),  TEST(test_bad_addresses), TEST(test_long_list), TEST(test_invitation),
+        TEST(test_links),    TEST(test_slow_reader),   TEST(test_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
