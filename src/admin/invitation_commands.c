@@ -98,19 +98,30 @@ void control_invitation_add(struct control_session *s, const json_t *request) {
 
 // ---- list ----
 
-static void on_list(struct control_session *s, struct store_op *op) {
+static void next_page(struct control_session *s);
+
+static void on_page(struct control_session *s, struct store_op *op) {
     const struct store_invitation_list *list = CONTAINER_OF(op, struct store_invitation_list, op);
     if (op->status != STORE_OK) {
         control_fail_store(s, op->status);
         return;
     }
-    for (size_t i = 0; i < list->ret_n_rows; i++)
+    for (size_t i = 0; i < list->ret_n_rows; i++) {
+        s->after_invitation = list->ret_rows[i];
         control_row(s, describe(list->ret_rows[i].invitation, list->ret_rows[i].uses, list->ret_rows[i].last_day));
-    control_ok(s, NULL);
+    }
+    if (list->ret_n_rows < STORE_INVITATIONS_PAGE)
+        control_ok(s, NULL);
+    else
+        control_go_on(s, next_page);
+}
+
+static void next_page(struct control_session *s) {
+    control_submit(s, &store_invitation_list_new(clock_wall_day(), &s->after_invitation)->op, on_page);
 }
 
 void control_invitation_list(struct control_session *s, const json_t *request) {
-    control_submit(s, &store_invitation_list_new(clock_wall_day())->op, on_list);
+    control_submit(s, &store_invitation_list_new(clock_wall_day(), NULL)->op, on_page);
 }
 
 // ---- delete ----

@@ -27,7 +27,8 @@ struct control_session {
     const struct control_command *command;
     json_t *request;
     char address[STORE_ADDRESS_MAX + 1];
-    uint64_t after; // the account that the last page ended with
+    uint64_t after;                               // the account that the last page ended with
+    struct store_invitation_row after_invitation; // the same of invitations
 };
 
 // Without asking who the peer is; for control_session_open(), tests and fuzzers.

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "account/offer.h"
 #include "admin/fixture.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -279,6 +280,37 @@ static void test_invitation(void **state) {
     conn_memory_free(c);
 }
 
+// Of a few pages, many with the same last day.
+static void test_many_invitations(void **state) {
+    int left = 2 * STORE_INVITATIONS_PAGE + 7;
+    for (int i = 0, n = left; i < n; i++) {
+        uint8_t number[STORE_INVITATION_LEN] = {(uint8_t)(i >> 8), (uint8_t)i};
+        struct store_invitation_add *add = store_invitation_add_new(number, 1, clock_wall_day() + i % 3);
+        store_op_submit(fixture.world.store, fixture.world.loop, &add->op, on_created, &left);
+    }
+    loop_run(fixture.world.loop);
+    struct conn *c = control_fixture_connect(&fixture);
+    control_fixture_send(&fixture, c, "{\"command\":\"invitation-list\"}\n", 30);
+    bool seen[2 * STORE_INVITATIONS_PAGE + 7] = {0};
+    size_t n = 0;
+    struct slice line, rest = slice_from_cstr(answer(c));
+    while (slice_cut(rest, '\n', &line, &rest)) {
+        json_t *row = json_loadb(line.ptr, line.len, 0, NULL);
+        const char *token = json_string_value(json_object_get(row, "token"));
+        uint8_t number[STORE_INVITATION_LEN];
+        if (token != NULL) {
+            assert_true(account_token_parse(slice_from_cstr(token), number));
+            size_t i = (size_t)number[0] << 8 | number[1];
+            assert_true(i < ARRAY_LEN(seen) && !seen[i]);
+            seen[i] = true;
+            n++;
+        }
+        json_decref(row);
+    }
+    assert_int_equal(n, ARRAY_LEN(seen));
+    conn_memory_free(c);
+}
+
 // Clients cannot use a link to an address literal; a port that is not the usual one stands in the links.
 static void test_links(void **state) {
     static const struct {
@@ -338,9 +370,9 @@ static void test_ends(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_requests), TEST(test_pieces),        TEST(test_long_line), TEST(test_challenge),
-        TEST(test_account),  TEST(test_bad_addresses), TEST(test_long_list), TEST(test_invitation),
-        TEST(test_links),    TEST(test_slow_reader),   TEST(test_ends),
+        TEST(test_requests), TEST(test_pieces),        TEST(test_long_line),        TEST(test_challenge),
+        TEST(test_account),  TEST(test_bad_addresses), TEST(test_long_list),        TEST(test_invitation),
+        TEST(test_links),    TEST(test_slow_reader),   TEST(test_many_invitations), TEST(test_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,9 +40,14 @@ static const struct store_op_type list_type = {.name = "invitation_list",
                                                .kind = OP_INVITATION_LIST,
                                                .free_fields = free_list};
 
-struct store_invitation_list *store_invitation_list_new(int64_t today) {
+struct store_invitation_list *store_invitation_list_new(int64_t today, const struct store_invitation_row *after) {
     struct store_invitation_list *l = op_new(&list_type);
-    l->today = today;
+    if (after != NULL) {
+        l->after = *after;
+    } else { // behind all of yesterday
+        l->after.last_day = today - 1;
+        memset(l->after.invitation, 0xff, sizeof(l->after.invitation));
+    }
     return l;
 }
 

@@ -27,8 +27,8 @@ struct store_invitation_find {
 };
 struct store_invitation_find *store_invitation_find_new(const uint8_t invitation[STORE_INVITATION_LEN], int64_t today);
 
-// READ. All that are still good, oldest day first, at most STORE_INVITATIONS_MAX.
-enum { STORE_INVITATIONS_MAX = 10000 };
+// READ. A page of those that are still good, oldest day first. Fewer than STORE_INVITATIONS_PAGE: the last.
+enum { STORE_INVITATIONS_PAGE = 500 };
 struct store_invitation_row {
     uint8_t invitation[STORE_INVITATION_LEN];
     uint32_t uses;
@@ -36,11 +36,12 @@ struct store_invitation_row {
 };
 struct store_invitation_list {
     struct store_op op;
-    int64_t today;
+    struct store_invitation_row after;
     struct store_invitation_row *ret_rows; // owned
     size_t ret_n_rows;
 };
-struct store_invitation_list *store_invitation_list_new(int64_t today);
+// `after`: the last row of the page before; NULL: the first page.
+struct store_invitation_list *store_invitation_list_new(int64_t today, const struct store_invitation_row *after);
 
 // WRITE. Takes an invitation back. STORE_NOT_FOUND when there is none.
 struct store_invitation_delete {

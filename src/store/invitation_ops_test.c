@@ -50,7 +50,7 @@ static uint32_t uses_of(struct fixture *f, uint8_t n, int64_t today) {
 // "1x3@20000 2x1@20001 ": number, uses, last day.
 static const char *list(struct fixture *f, int64_t today) {
     static char text[512];
-    struct store_invitation_list *l = store_invitation_list_new(today);
+    struct store_invitation_list *l = store_invitation_list_new(today, NULL);
     assert_int_equal(run_op(f, &l->op), STORE_OK);
     text[0] = '\0';
     for (size_t i = 0; i < l->ret_n_rows; i++) {

@@ -47,25 +47,21 @@ enum store_status sqlite_invitation_find(struct backend_conn *c, struct store_op
     return status == STORE_OK && !found ? STORE_NOT_FOUND : status;
 }
 
-static void take_row(struct store_invitation_list *l, struct query *q) {
-    size_t n = l->ret_n_rows;
-    if ((n & (n - 1)) == 0)
-        l->ret_rows = mem_realloc(l->ret_rows, (n > 0 ? n * 2 : 1) * sizeof(*l->ret_rows));
-    struct store_invitation_row *row = &l->ret_rows[l->ret_n_rows++];
-    *row = (struct store_invitation_row){.uses = query_u32(q, 1), .last_day = query_i64(q, 2)};
-    struct slice number = query_blob(q, 0);
-    if (number.len == sizeof(row->invitation))
-        memcpy(row->invitation, number.ptr, number.len);
-}
-
 enum store_status sqlite_invitation_list(struct backend_conn *c, struct store_op *op) {
     struct store_invitation_list *l = CONTAINER_OF(op, struct store_invitation_list, op);
     struct query q;
     query_begin(&q, db_of(c), SQL_INVITATION_LIST);
-    query_bind_i64(&q, l->today);
-    query_bind_u64(&q, STORE_INVITATIONS_MAX);
-    while (l->ret_n_rows < STORE_INVITATIONS_MAX && query_row(&q))
-        take_row(l, &q);
+    query_bind_i64(&q, l->after.last_day);
+    query_bind_blob(&q, l->after.invitation, sizeof(l->after.invitation));
+    query_bind_u64(&q, STORE_INVITATIONS_PAGE);
+    l->ret_rows = mem_zalloc(STORE_INVITATIONS_PAGE, sizeof(*l->ret_rows));
+    while (l->ret_n_rows < STORE_INVITATIONS_PAGE && query_row(&q)) {
+        struct store_invitation_row *row = &l->ret_rows[l->ret_n_rows++];
+        *row = (struct store_invitation_row){.uses = query_u32(&q, 1), .last_day = query_i64(&q, 2)};
+        struct slice number = query_blob(&q, 0);
+        ASSERT(number.len == sizeof(row->invitation)); // the table holds no other
+        memcpy(row->invitation, number.ptr, number.len);
+    }
     return query_end(&q);
 }
 

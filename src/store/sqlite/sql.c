@@ -32,8 +32,8 @@ const char *const sql_text[SQL_COUNT] = {
                               " ON CONFLICT DO NOTHING",
     [SQL_INVITATION_PURGE] = "DELETE FROM invitation WHERE last_day < ?1",
     [SQL_INVITATION_FIND] = "SELECT uses, last_day FROM invitation WHERE number = ?1 AND last_day >= ?2",
-    [SQL_INVITATION_LIST] =
-        "SELECT number, uses, last_day FROM invitation WHERE last_day >= ?1 ORDER BY last_day, number LIMIT ?2",
+    [SQL_INVITATION_LIST] = "SELECT number, uses, last_day FROM invitation WHERE (last_day, number) > (?1, ?2)"
+                            " ORDER BY last_day, number LIMIT ?3",
     [SQL_INVITATION_DELETE] = "DELETE FROM invitation WHERE number = ?1",
     [SQL_INVITATION_USE] = "UPDATE invitation SET uses = uses - 1 WHERE number = ?1 AND last_day >= ?2 AND uses > 1",
     [SQL_INVITATION_USE_UP] = "DELETE FROM invitation WHERE number = ?1 AND last_day >= ?2 AND uses = 1",
