@@ -93,6 +93,7 @@ static sqlite3 *open_db(struct fixture *f) {
     sqlite3 *db = NULL;
     (void)snprintf(path, sizeof(path), "%s/martlet.db", f->dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 10 * 1000); // the writer may be tidying up
     return db;
 }
 
