@@ -4,6 +4,7 @@ genuine clients that come by what its web offers. Prints what it has measured as
 import json
 import pathlib
 import statistics
+import socket
 import subprocess
 import sys
 import tempfile
@@ -60,8 +61,9 @@ def block_all_ports_but_443():
     """Policy routing: no route for these connections, so they fail as behind a strict firewall that says so."""
     subprocess.run(["ip", "rule", "add", "pref", "10", "lookup", "local"], check=True)
     subprocess.run(["ip", "rule", "del", "pref", "0", "lookup", "local"], check=True)
+    tcp = str(socket.IPPROTO_TCP)  # a minimal system has no file that tells the numbers of names
     for port in ("80", "143", "465", "587", "993"):
-        rule = ["pref", "1", "ipproto", "tcp", "dport", port, "prohibit"]
+        rule = ["pref", "1", "ipproto", tcp, "dport", port, "prohibit"]
         subprocess.run(["ip", "rule", "add", *rule], check=True)
 
 

@@ -45,7 +45,9 @@ def make_trust(folder):
 def enter(folder, hosts, first=""):
     (folder / "hosts").write_text("127.0.0.1 localhost\n" + hosts)
     script = folder / "enter"
-    script.write_text(f'{first}mount --bind {folder}/hosts /etc/hosts &&\nexec "$@"\n')
+    # A minimal system has no such file to mount over: its /etc is then a copy that has one.
+    place = f"[ -e /etc/hosts ] || {{ cp -a /etc {folder}/etc; : >{folder}/etc/hosts; mount --bind {folder}/etc /etc; }}"
+    script.write_text(f'{first}{place} &&\nmount --bind {folder}/hosts /etc/hosts &&\nexec "$@"\n')
     return ("unshare", "-m", "sh", str(script))
 
 
