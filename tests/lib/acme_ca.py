@@ -99,7 +99,7 @@ class Authority:
 
     def root(self):
         """The certificate that what it issues is verified by."""
-        url = f"https://localhost:{self.management}/roots/0"
+        url = f"https://127.0.0.1:{self.management}/roots/0"
         trust = ssl.create_default_context(cafile=self.folder / "ca.pem")
         with urllib.request.urlopen(url, context=trust, timeout=10) as answer:
             return answer.read().decode()
