@@ -162,6 +162,9 @@ static void check_whole(struct loading *l) {
     if (c->username_min_length > c->username_max_length)
         complain(l, false, l->name, "username_min_length: is above username_max_length (%u > %u)",
                  c->username_min_length, c->username_max_length);
+    if (c->queue_retry_min > c->queue_retry_max)
+        complain(l, false, l->name, "queue_retry_min: is above queue_retry_max (%u > %u)", c->queue_retry_min,
+                 c->queue_retry_max);
     if (c->mailboxes_dir[0] == '\0')
         derive_mailboxes_dir(c);
 }

@@ -23,6 +23,12 @@ struct config {
     char *mailboxes_dir;
     char *nocreate_path; // /etc/chatmail-nocreate: while this file exists, no account is created
     char *user;          // system user of the relay process when started as root: "martlet"
+    // One DNS label sequence, lower case; "opendkim". Safe as a file name.
+    char *dkim_selector;
+    // Resolvers to ask in our place, see config_forwarder_next(); "": we resolve ourselves.
+    char *dns_forward;
+    char *dns_root_hints, *dns_trust_anchor; // files; "": what is built in
+    char *ca_file;                           // PEM; "": the system's
 
     uint32_t max_user_send_per_minute, max_user_send_burst_size;                  // 60, 10
     uint64_t max_mailbox_size;                                                    // 500 MB
@@ -36,6 +42,10 @@ struct config {
     bool iroh_relay_set;                // false: the key is absent (own relay); true with "" announces nothing
     bool disable_ipv6, imap_rawlog, imap_compress, log_addresses;
     uint32_t max_http_connections; // 2000
+    uint32_t max_relay_sessions;   // of other mail servers on port 25, and messages by HTTPS: 100
+    // How long a message for elsewhere is tried: hours, and seconds between attempts; 48, 300, 4000.
+    uint32_t queue_lifetime_hours, queue_retry_min, queue_retry_max;
+    uint32_t outbound_smtp_port, outbound_https_port; // of other relays: 25, 443
     enum config_certificate { CERTIFICATE_AUTO, CERTIFICATE_ACME, CERTIFICATE_SELF_SIGNED } certificate;
     enum config_registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED } registration;
 };

@@ -71,6 +71,16 @@ static void defaults(void **state) {
     assert_int_equal(c->max_imap_connections, 10000);
     assert_int_equal(c->max_smtp_connections, 1000);
     assert_int_equal(c->max_new_accounts_per_hour, 100);
+    assert_string_equal(c->dkim_selector, "opendkim");
+    const char *built_in[] = {c->dns_forward, c->dns_root_hints, c->dns_trust_anchor, c->ca_file};
+    for (size_t i = 0; i < ARRAY_LEN(built_in); i++)
+        assert_string_equal(built_in[i], "");
+    assert_int_equal(c->max_relay_sessions, 100);
+    assert_int_equal(c->queue_lifetime_hours, 48);
+    assert_int_equal(c->queue_retry_min, 300);
+    assert_int_equal(c->queue_retry_max, 4000);
+    assert_int_equal(c->outbound_smtp_port, 25);
+    assert_int_equal(c->outbound_https_port, 443);
     assert_false(c->iroh_relay_set || c->disable_ipv6 || c->imap_rawlog || c->imap_compress || c->log_addresses);
     assert_int_equal(c->registration, REGISTRATION_OPEN);
     assert_false(config_is_self_signed(c));
@@ -94,6 +104,13 @@ static void what_operators_write(void **state) {
                             "acme_email = a=b#c;d # not a comment\r\n"
                             "registration = Closed\r\n"
                             "tls_external_cert_and_key = /etc/ssl/a.pem   /etc/ssl/b.pem\r\n"
+                            "dkim_selector = 2026.Mail\r\n"
+                            "dns_forward = 192.0.2.1, 2001:db8::1@5353\r\n"
+                            "ca_file = /etc/ssl/ours.pem\r\n"
+                            "queue_lifetime_hours = 120\r\n"
+                            "queue_retry_min = 60\r\n"
+                            "queue_retry_max = 60\r\n"
+                            "outbound_smtp_port = 2525\r\n"
                             "filtermail_smtp_port = 10080\r\n"
                             "postfix_reinject_port_incoming = 10026\r\n"
                             "filtermail_lmtp_port_transport = 1\r\n"
@@ -118,6 +135,13 @@ static void what_operators_write(void **state) {
     assert_int_equal(c->registration, REGISTRATION_CLOSED);
     assert_string_equal(c->tls_cert_path, "/etc/ssl/a.pem");
     assert_string_equal(c->tls_key_path, "/etc/ssl/b.pem");
+    assert_string_equal(c->dkim_selector, "2026.mail");
+    assert_string_equal(c->dns_forward, "192.0.2.1, 2001:db8::1@5353");
+    assert_string_equal(c->ca_file, "/etc/ssl/ours.pem");
+    assert_int_equal(c->queue_lifetime_hours, 120);
+    assert_int_equal(c->queue_retry_min, 60);
+    assert_int_equal(c->queue_retry_max, 60);
+    assert_int_equal(c->outbound_smtp_port, 2525);
     assert_string_equal(c->privacy_postal, "Street 1\nTown: x = y");
     assert_string_equal(c->privacy_pdo, "one\ntwo");
     config_free(c);
@@ -178,6 +202,20 @@ static void complaints_name_file_line_and_key(void **state) {
         {HEAD "username_min_length = 10\n",
          "E chatmail.ini: username_min_length: is above username_max_length (10 > 9)\n", false},
         {HEAD "username_min_length = 10\nusername_max_length = 12\n", "", true},
+        {HEAD "queue_retry_min = 500\nqueue_retry_max = 400\n",
+         "E chatmail.ini: queue_retry_min: is above queue_retry_max (500 > 400)\n", false},
+        {HEAD "queue_lifetime_hours = 721\n",
+         "E chatmail.ini:3: queue_lifetime_hours: out of range: must be 1 to 720\n", false},
+        {HEAD "max_relay_sessions = 0\n", "E chatmail.ini:3: max_relay_sessions: out of range: must be 1 to 1000000\n",
+         false},
+        {HEAD "outbound_https_port = 65536\n",
+         "E chatmail.ini:3: outbound_https_port: out of range: must be 1 to 65535\n", false},
+        {HEAD "dkim_selector = ../key\n", "E chatmail.ini:3: dkim_selector: not a DKIM selector: ../key\n", false},
+        {HEAD "dkim_selector =\n", "E chatmail.ini:3: dkim_selector: not a DKIM selector: \n", false},
+        {HEAD "dns_forward = 192.0.2.1 dns.example\n",
+         "E chatmail.ini:3: dns_forward: not an IP address with an optional @port: dns.example\n", false},
+        {HEAD "dns_forward = ::1 ::2 ::3 ::4 ::5 ::6 ::7 ::8 ::9\n",
+         "E chatmail.ini:3: dns_forward: more than 8 addresses\n", false},
         // All of them at once.
         {"[params]\nmail_domain = a b\nimap_rawlog = 2\nfoo = 1\nmax_message_size = 1\n",
          "E chatmail.ini:2: mail_domain: neither a domain name nor an IPv4 address: a b\n"

@@ -27,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ASSERT((c->tls_cert_path[0] == '\0') == (c->tls_key_path[0] == '\0'));
     ASSERT(c->state_dir[0] != '\0' && c->mailboxes_dir[0] != '\0' && c->user[0] != '\0');
     ASSERT(c->max_load_1m >= 0 && c->max_user_send_per_minute > 0 && c->max_user_send_burst_size > 0);
+    ASSERT(c->dkim_selector[0] != '\0' && strchr(c->dkim_selector, '/') == NULL);
+    ASSERT(c->queue_retry_min >= 1 && c->queue_retry_min <= c->queue_retry_max);
     config_free(c);
     return 0;
 }

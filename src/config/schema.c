@@ -56,6 +56,17 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"imap_rawlog", CONFIG_TYPE_BOOL, AT(imap_rawlog), "false", 0, 0},
     {"imap_compress", CONFIG_TYPE_BOOL, AT(imap_compress), "false", 0, 0},
     {"log_addresses", CONFIG_TYPE_BOOL, AT(log_addresses), "false", 0, 0},
+    {"max_relay_sessions", CONFIG_TYPE_U32, AT(max_relay_sessions), "100", 1, 1000000},
+    {"dkim_selector", CONFIG_TYPE_SELECTOR, AT(dkim_selector), "opendkim", 0, 0},
+    {"queue_lifetime_hours", CONFIG_TYPE_U32, AT(queue_lifetime_hours), "48", 1, 720},
+    {"queue_retry_min", CONFIG_TYPE_U32, AT(queue_retry_min), "300", 1, 86400},
+    {"queue_retry_max", CONFIG_TYPE_U32, AT(queue_retry_max), "4000", 1, 86400},
+    {"outbound_smtp_port", CONFIG_TYPE_U32, AT(outbound_smtp_port), "25", 1, 65535},
+    {"outbound_https_port", CONFIG_TYPE_U32, AT(outbound_https_port), "443", 1, 65535},
+    {"dns_forward", CONFIG_TYPE_FORWARDERS, AT(dns_forward), "", 0, 0},
+    {"dns_root_hints", CONFIG_TYPE_STRING, AT(dns_root_hints), "", 0, 0},
+    {"dns_trust_anchor", CONFIG_TYPE_STRING, AT(dns_trust_anchor), "", 0, 0},
+    {"ca_file", CONFIG_TYPE_STRING, AT(ca_file), "", 0, 0},
     {"registration", CONFIG_TYPE_REGISTRATION, AT(registration), "open", 0, 0},
 };
 
@@ -117,6 +128,28 @@ static bool set_domain(char **member, struct slice value, char reason[CONFIG_REA
     if (!config_domain_parse(value, domain))
         return refuse(reason, "neither a domain name nor an IPv4 address: %.*s", SLICE_FMT(shown(value)));
     replace(member, slice_from_cstr(domain));
+    return true;
+}
+
+static bool set_selector(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    char selector[CONFIG_SELECTOR_SIZE];
+    if (!config_selector_parse(value, selector))
+        return refuse(reason, "not a DKIM selector: %.*s", SLICE_FMT(shown(value)));
+    replace(member, slice_from_cstr(selector));
+    return true;
+}
+
+static bool set_forwarders(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    struct slice rest = value;
+    struct config_forwarder one;
+    size_t n = 0;
+    while (slice_trim(rest).len > 0) {
+        if (!config_forwarder_next(&rest, &one))
+            return refuse(reason, "not an IP address with an optional @port: %.*s", SLICE_FMT(shown(slice_trim(rest))));
+        if (++n > CONFIG_FORWARDERS_MAX)
+            return refuse(reason, "more than %d addresses", CONFIG_FORWARDERS_MAX);
+    }
+    replace(member, value);
     return true;
 }
 
@@ -209,6 +242,10 @@ bool config_field_set(const struct config_field *f, struct config *c, struct sli
         return set_text(f, member, value, ret_reason);
     case CONFIG_TYPE_DOMAIN:
         return set_domain(member, value, ret_reason);
+    case CONFIG_TYPE_SELECTOR:
+        return set_selector(member, value, ret_reason);
+    case CONFIG_TYPE_FORWARDERS:
+        return set_forwarders(member, value, ret_reason);
     case CONFIG_TYPE_TLS_PAIR:
         return set_tls_pair(c, value, ret_reason);
     case CONFIG_TYPE_BOOL:
@@ -234,6 +271,8 @@ void config_field_clear(const struct config_field *f, struct config *c) {
     case CONFIG_TYPE_STRING:
     case CONFIG_TYPE_TEXT:
     case CONFIG_TYPE_DOMAIN:
+    case CONFIG_TYPE_SELECTOR:
+    case CONFIG_TYPE_FORWARDERS:
     case CONFIG_TYPE_IROH: {
         char **owned = (char **)((char *)c + f->offset);
         free(*owned);

@@ -15,6 +15,8 @@ enum config_type {
     CONFIG_TYPE_STRING,       // one line, char *
     CONFIG_TYPE_TEXT,         // may have several lines, char *
     CONFIG_TYPE_DOMAIN,       // normalised by config_domain_parse(), char *
+    CONFIG_TYPE_SELECTOR,     // normalised by config_selector_parse(), char *
+    CONFIG_TYPE_FORWARDERS,   // checked with config_forwarder_next(), char *
     CONFIG_TYPE_TLS_PAIR,     // "CERT KEY" or nothing, two char *: tls_cert_path and tls_key_path
     CONFIG_TYPE_IROH,         // char *, and remembers that the key was there
     CONFIG_TYPE_BOOL,         // bool
@@ -34,7 +36,7 @@ struct config_field {
     uint64_t min, max;        // of numbers and sizes (in octets)
 };
 
-enum { CONFIG_N_FIELDS = 40 };
+enum { CONFIG_N_FIELDS = 51 };
 extern const struct config_field config_fields[CONFIG_N_FIELDS];
 
 // NULL for a key that is not ours.

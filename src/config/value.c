@@ -130,3 +130,50 @@ bool config_domain_parse(struct slice s, char ret[CONFIG_DOMAIN_SIZE]) {
     ret[s.len] = '\0';
     return true;
 }
+
+bool config_selector_parse(struct slice s, char ret[CONFIG_SELECTOR_SIZE]) {
+    if (s.len == 0 || s.len >= CONFIG_SELECTOR_SIZE || !ascii_is_alnum(s.ptr[0]) || s.ptr[s.len - 1] == '.')
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        bool ends_label = s.ptr[i] == '.' && s.ptr[i - 1] != '.';
+        if (!ascii_is_alnum(s.ptr[i]) && s.ptr[i] != '-' && s.ptr[i] != '_' && !ends_label)
+            return false;
+    }
+    for (size_t i = 0; i < s.len; i++)
+        ret[i] = ascii_lower(s.ptr[i]);
+    ret[s.len] = '\0';
+    return true;
+}
+
+static bool is_separator(char c) {
+    return c == ' ' || c == '\t' || c == ',';
+}
+
+static bool port_parse(struct slice s, uint16_t *ret) {
+    uint64_t port;
+    if (!slice_to_u64(s, &port) || port == 0 || port > UINT16_MAX)
+        return false;
+    *ret = (uint16_t)port;
+    return true;
+}
+
+bool config_forwarder_next(struct slice *rest, struct config_forwarder *ret) {
+    size_t begin = 0, end;
+    while (begin < rest->len && is_separator(rest->ptr[begin]))
+        begin++;
+    for (end = begin; end < rest->len && !is_separator(rest->ptr[end]);)
+        end++;
+    struct config_forwarder one = {.port = 53};
+    struct slice address, port;
+    bool has_port = slice_cut(slice_sub(*rest, begin, end), '@', &address, &port);
+    if (address.len == 0 || address.len >= sizeof(one.address) || memchr(address.ptr, '\0', address.len) != NULL ||
+        (has_port && !port_parse(port, &one.port)))
+        return false;
+    memcpy(one.address, address.ptr, address.len);
+    struct in6_addr octets;
+    if (inet_pton(AF_INET, one.address, &octets) != 1 && inet_pton(AF_INET6, one.address, &octets) != 1)
+        return false;
+    *rest = slice_sub(*rest, end, rest->len);
+    *ret = one;
+    return true;
+}

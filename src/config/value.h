@@ -26,3 +26,19 @@ enum { CONFIG_DOMAIN_SIZE = 254 };
 // A mail domain: a host name (RFC 1123 2.1; its first label may begin with "_") in any case, or an IPv4 address with or
 // without brackets. Writes it lower-cased, an address in brackets (RFC 5321 4.1.3).
 MUST_USE bool config_domain_parse(struct slice s, char ret[CONFIG_DOMAIN_SIZE]);
+
+// A DKIM selector (RFC 6376 3.1): labels of letters, digits, "-" and "_" joined by dots, in any case; 63 octets in all
+// are enough. Writes it lower-cased. It begins with a letter or digit, so it is safe as part of a file name.
+enum { CONFIG_SELECTOR_SIZE = 64 };
+MUST_USE bool config_selector_parse(struct slice s, char ret[CONFIG_SELECTOR_SIZE]);
+
+// The resolvers of dns_forward: IPv4 and IPv6 addresses, each with "@port" behind it unless that is 53, separated by
+// blanks, commas or both: "192.0.2.1, 2001:db8::1@5353".
+enum { CONFIG_FORWARDERS_MAX = 8 };
+struct config_forwarder {
+    char address[46]; // INET6_ADDRSTRLEN, as it was written
+    uint16_t port;
+};
+// Takes the next one off *rest. False when there is none, or when *rest begins with something else; *rest then stays at
+// its beginning.
+MUST_USE bool config_forwarder_next(struct slice *rest, struct config_forwarder *ret);

@@ -173,6 +173,71 @@ static void the_longest_domain(void **state) {
     assert_false(config_domain_parse(SLICE("a\0b.org"), got));
 }
 
+static void selectors(void **state) {
+    static const struct {
+        const char *text, *want; // NULL: refused
+    } cases[] = {
+        {"opendkim", "opendkim"},
+        {"S1-2026_A", "s1-2026_a"},
+        {"jan.2026", "jan.2026"},
+        {"1", "1"},
+        {"", NULL},
+        {".", NULL},
+        {"a.", NULL},
+        {".a", NULL},
+        {"a..b", NULL},
+        {"a/b", NULL},
+        {"..", NULL},
+        {"-a", NULL},
+        {"_a", NULL},
+        {"a b", NULL},
+        {"\xc3\xa4", NULL},
+        {"a23456789a23456789a23456789a23456789a23456789a23456789a23456789abc", NULL}, // 66
+        {"a23456789a23456789a23456789a23456789a23456789a23456789a23456789",
+         "a23456789a23456789a23456789a23456789a23456789a23456789a23456789"}, // 63
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char got[CONFIG_SELECTOR_SIZE] = "untouched";
+        bool ok = config_selector_parse(slice_from_cstr(cases[i].text), got);
+        if (ok != (cases[i].want != NULL) || strcmp(got, ok ? cases[i].want : "untouched") != 0)
+            fail_msg("\"%s\": got %d %s", cases[i].text, ok, got);
+    }
+}
+
+static void forwarders(void **state) {
+    static const struct {
+        const char *text, *want; // each as "address@port;", and "!" where it stops before the end
+    } cases[] = {
+        {"", ""},
+        {" , ", ""},
+        {"192.0.2.1", "192.0.2.1@53;"},
+        {"192.0.2.1@5353", "192.0.2.1@5353;"},
+        {"::1,192.0.2.1@53  fe80::1@65535,", "::1@53;192.0.2.1@53;fe80::1@65535;"},
+        {"192.0.2.1@", "!"},
+        {"192.0.2.1@0", "!"},
+        {"192.0.2.1@65536", "!"},
+        {"192.0.2.1:53", "!"},
+        {"@53", "!"},
+        {"[::1]", "!"},
+        {"192.0.2.1 dns.example", "192.0.2.1@53;!"},
+        {"192.0.2.1\n192.0.2.2", "!"},
+        {"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", "!"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char got[256] = "";
+        struct slice rest = slice_from_cstr(cases[i].text);
+        struct config_forwarder one;
+        while (config_forwarder_next(&rest, &one)) {
+            size_t len = strlen(got);
+            (void)snprintf(got + len, sizeof(got) - len, "%s@%u;", one.address, one.port);
+        }
+        if (rest.len > 0 && strspn(rest.ptr, " ,") < rest.len)
+            (void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "!");
+        if (strcmp(got, cases[i].want) != 0)
+            fail_msg("\"%s\": got %s want %s", cases[i].text, got, cases[i].want);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(switches),
@@ -180,6 +245,8 @@ int main(void) {
         cmocka_unit_test(numbers),
         cmocka_unit_test(domains),
         cmocka_unit_test(the_longest_domain),
+        cmocka_unit_test(selectors),
+        cmocka_unit_test(forwarders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
