@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "net/conn_internal.h"
+#include "net/tls_client.h"
 
 static atomic_size_t open_sockets;
 
@@ -255,12 +256,8 @@ bool conn_is_paused(const struct conn *c) {
     return c->paused;
 }
 
-void conn_start_tls(struct conn *c, struct tls_context *tls) {
-    if (c->state > CONN_OPEN)
-        return;
-    ASSERT(!c->secure && c->state == CONN_OPEN);
+static void start_tls(struct conn *c) {
     c->state = CONN_HANDSHAKE;
-    c->tls = tls;
     c->clear_left = (uint32_t)c->out.len;
     c->read_due = false;
     if (!c->showing)
@@ -269,6 +266,24 @@ void conn_start_tls(struct conn *c, struct tls_context *tls) {
         conn_memory_drop_input(c);
     conn_touch(c);
     conn_schedule(c);
+}
+
+void conn_start_tls(struct conn *c, struct tls_context *tls) {
+    if (c->state > CONN_OPEN)
+        return;
+    ASSERT(!c->secure && c->state == CONN_OPEN);
+    c->tls = tls;
+    start_tls(c);
+}
+
+void conn_start_tls_client(struct conn *c, const struct tls_client *how) {
+    if (c->state > CONN_OPEN)
+        return;
+    ASSERT(!c->secure && c->state == CONN_OPEN);
+    if (c->memory == NULL)
+        c->client_ssl = tls_client_new_ssl(how);
+    c->handshake_ms = how->handshake_ms > 0 ? how->handshake_ms : TLS_CLIENT_HANDSHAKE_MS;
+    start_tls(c);
 }
 
 bool conn_is_tls(const struct conn *c) {

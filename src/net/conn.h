@@ -21,6 +21,7 @@
 #include "net/loop.h"
 
 struct conn;
+struct tls_client;
 struct tls_context;
 
 enum conn_end {
@@ -38,9 +39,10 @@ struct conn_ops {
     // held, until CONN_OUT_LOW. `len` never exceeds CONN_INPUT_MAX; a session must consume or close before its input is
     // full (a line limit below that does it), or the connection ends with CONN_END_ERROR.
     size_t (*on_read)(void *session, const char *data, size_t len);
-    // conn_out_len() has fallen below CONN_OUT_LOW after it had been above CONN_OUT_HIGH. May be NULL.
+    // conn_out_len() has fallen below CONN_OUT_LOW after it had been above CONN_OUT_HIGH, or as conn_ask_drain() asked.
+    // May be NULL.
     void (*on_drain)(void *session);
-    // STARTTLS: the handshake is done. May be NULL.
+    // STARTTLS, or TLS as a client: the handshake is done. May be NULL.
     void (*on_tls)(void *session);
     // Nothing was received for the time set by conn_set_timeout(), nor did the peer take any output that waits for it.
     // The session writes its farewell and closes, or sends a keep-alive and goes on (the time starts anew). Not while
@@ -74,6 +76,9 @@ void conn_write_cstr(struct conn *c, const char *s);
 void conn_printf(struct conn *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // Octets not yet handed to the kernel.
 size_t conn_out_len(const struct conn *c);
+// on_drain comes once, in a later turn, when conn_out_len() is below `len` (at least 1): for who streams and keeps less
+// waiting than CONN_OUT_HIGH.
+void conn_ask_drain(struct conn *c, uint32_t len);
 
 // Stop / resume showing input. Balanced: at most one pause at a time. Resuming shows kept octets in a later turn.
 void conn_pause(struct conn *c);
@@ -83,6 +88,18 @@ bool conn_is_paused(const struct conn *c);
 // STARTTLS: sends what was written, drops what the peer sent in clear after the command, then runs the handshake within
 // the service's handshake time. What is written until on_tls waits for the handshake.
 void conn_start_tls(struct conn *c, struct tls_context *tls);
+// The same as a client (RFC 3207 section 4.2), also at once in on_open: octets that arrived before are dropped. `how`
+// is only read during this call. When the handshake fails, or the peer does not prove itself as `how` wants, on_tls
+// does not come, but on_close with CONN_END_ERROR or, when it took too long, CONN_END_TIMEOUT.
+void conn_start_tls_client(struct conn *c, const struct tls_client *how);
+// Why TLS failed, in words for a log: "the certificate has expired", "no TLSA record matches", ... NULL: it did not.
+// Also within on_close. A static text.
+const char *conn_tls_error(const struct conn *c);
+// As a client, in on_tls and later: the peer had to prove itself and has; an earlier session was resumed.
+bool conn_tls_is_proved(const struct conn *c);
+bool conn_tls_is_resumed(const struct conn *c);
+// "TLSv1.3", or NULL in clear text.
+const char *conn_tls_version(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 // The ALPN protocol selected, or an empty slice.
 struct slice conn_alpn(const struct conn *c);
@@ -112,7 +129,8 @@ void conn_set_limits(struct conn *c, struct conn_limits *limits);
 // The user of the process at the other end of a UNIX socket (SO_PEERCRED). False for any other connection.
 MUST_USE bool conn_peer_uid(const struct conn *c, uid_t *ret_uid);
 
-// Over memory, for tests and fuzzers. `tls` says what conn_is_tls() answers; conn_start_tls() succeeds at once.
+// Over memory, for tests and fuzzers. `tls` says what conn_is_tls() answers; starting TLS, as server or client,
+// succeeds at once and proves nothing.
 struct conn *conn_new_memory(struct loop *loop, const struct conn_ops *ops, void *session, bool tls);
 // Shows octets to the session as if they had arrived. The caller then runs loop_run_ready().
 void conn_memory_feed(struct conn *c, const char *ptr, size_t len);

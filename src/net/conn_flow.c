@@ -115,15 +115,33 @@ enum io_result conn_flush(struct conn *c) {
     return result;
 }
 
-void conn_check_drained(struct conn *c) {
+// What stood above CONN_OUT_HIGH is below CONN_OUT_LOW: input is shown again.
+static bool leave_high(struct conn *c) {
     if (!c->out_high || c->out.len >= CONN_OUT_LOW)
-        return;
+        return false;
     c->out_high = false;
     c->show_due = true;
     c->read_due = c->read_due || c->transport->has_more(c);
     conn_schedule(c);
+    return true;
+}
+
+void conn_check_drained(struct conn *c) {
+    bool is_asked = c->out.len < c->drain_mark;
+    if (is_asked)
+        c->drain_mark = 0;
+    if (!leave_high(c) && !is_asked)
+        return;
     if (c->state == CONN_OPEN && c->ops->on_drain != NULL)
         c->ops->on_drain(c->session);
+}
+
+void conn_ask_drain(struct conn *c, uint32_t len) {
+    ASSERT(len > 0);
+    if (c->state > CONN_OPEN)
+        return;
+    c->drain_mark = len;
+    conn_schedule(c);
 }
 
 static void written(struct conn *c, bool fits) {

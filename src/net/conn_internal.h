@@ -60,6 +60,8 @@ struct conn {
     struct conn_limits *limits; // or NULL
     struct tls_context *tls;    // that of a handshake to come
     struct ssl_st *ssl;
+    struct ssl_st *client_ssl;  // the same of a client, until it begins
+    const char *tls_error;      // static; NULL: none
     struct conn_memory *memory; // NULL for a socket
     struct buf in;              // unconsumed
     struct buf out;             // unsent
@@ -78,6 +80,7 @@ struct conn {
     int fd;
     uint32_t clear_left; // octets of `out` that precede a STARTTLS handshake
     uint32_t drained;    // octets read away in DRAIN
+    uint32_t drain_mark; // of conn_ask_drain(); 0: not asked
     struct net_address peer;
     uint8_t admission;
     uint8_t state;
@@ -167,7 +170,3 @@ void conn_tls_end(struct conn *c);
 
 // conn_memory.c
 void conn_memory_drop_input(struct conn *c);
-
-// conn_limits.c: counts a connection in / out. False: far over a limit, close it; nothing was counted.
-MUST_USE bool conn_limits_enter(struct conn_limits *l, const struct net_address *peer, enum conn_admission *ret);
-void conn_limits_leave(struct conn_limits *l, const struct net_address *peer);

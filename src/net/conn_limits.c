@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "net/conn_internal.h"
+#include "net/listener.h"
 
 enum {
     SLACK_MIN = 16,             // at least so many over a limit are let in to be told

@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: MIT
 // Octets over TLS. OpenSSL works on the socket itself; nothing here waits.
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include "net/conn_internal.h"
+#include "net/error.h"
 #include "net/tls.h"
+#include "net/tls_client.h"
+#include "net/tls_internal.h"
 
 enum { TLS_RECORD_MAX = 16 * 1024 }; // RFC 8446 section 5.1
 
+// The words for what OpenSSL or the socket has just said.
+static const char *error_text(const struct conn *c, int ssl_error, int socket_error) {
+    if (ssl_error == SSL_ERROR_SYSCALL && socket_error != 0)
+        return net_error_text(socket_error);
+    if (!c->secure && !SSL_is_server(c->ssl))
+        return tls_client_error(c->ssl);
+    return tls_error_text(ERR_peek_error());
+}
+
 // What a read or handshake that did not succeed means for us.
 static enum io_result after(struct conn *c, int ret) {
-    switch (SSL_get_error(c->ssl, ret)) {
+    int socket_error = errno;
+    int ssl_error = SSL_get_error(c->ssl, ret);
+    switch (ssl_error) {
     case SSL_ERROR_WANT_READ:
         return IO_BLOCKED;
     case SSL_ERROR_WANT_WRITE:
@@ -21,6 +36,7 @@ static enum io_result after(struct conn *c, int ret) {
         return IO_EOF;
     default:
         c->tls_broken = true;
+        c->tls_error = error_text(c, ssl_error, socket_error);
         ERR_clear_error();
         return IO_FAILED;
     }
@@ -53,7 +69,10 @@ static bool tls_has_more(const struct conn *c) {
 static enum io_result tls_handshake(struct conn *c) {
     ERR_clear_error();
     int ret = SSL_do_handshake(c->ssl);
-    return ret == 1 ? IO_OK : after(c, ret);
+    enum io_result result = ret == 1 ? IO_OK : after(c, ret);
+    if (result == IO_EOF)
+        c->tls_error = "the peer closed during the handshake";
+    return result;
 }
 
 static void tls_finish(struct conn *c) {
@@ -66,14 +85,34 @@ static void tls_finish(struct conn *c) {
 }
 
 void conn_tls_begin(struct conn *c) {
-    c->ssl = tls_context_accept(c->tls);
+    c->ssl = c->client_ssl != NULL ? c->client_ssl : tls_context_accept(c->tls);
+    c->client_ssl = NULL;
     ASSERT(SSL_set_fd(c->ssl, c->fd) == 1);
     c->transport = &conn_transport_tls;
 }
 
 void conn_tls_end(struct conn *c) {
     SSL_free(c->ssl);
-    c->ssl = NULL;
+    SSL_free(c->client_ssl);
+    c->ssl = c->client_ssl = NULL;
+}
+
+const char *conn_tls_error(const struct conn *c) {
+    if (c->tls_error == NULL && c->why == CONN_END_TIMEOUT && c->ssl != NULL && !c->secure)
+        return "the handshake timed out";
+    return c->tls_error;
+}
+
+bool conn_tls_is_proved(const struct conn *c) {
+    return c->secure && c->ssl != NULL && tls_client_is_proved(c->ssl);
+}
+
+bool conn_tls_is_resumed(const struct conn *c) {
+    return c->secure && c->ssl != NULL && SSL_session_reused(c->ssl) == 1;
+}
+
+const char *conn_tls_version(const struct conn *c) {
+    return c->secure && c->ssl != NULL ? SSL_get_version(c->ssl) : NULL;
 }
 
 struct slice conn_alpn(const struct conn *c) {

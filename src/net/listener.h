@@ -20,6 +20,10 @@ struct conn_limits *conn_limits_new(uint32_t max_total, uint32_t max_per_address
 void conn_limits_set(struct conn_limits *l, uint32_t max_total, uint32_t max_per_address);
 // After the last connection that it counts.
 void conn_limits_free(struct conn_limits *l);
+// Counts a connection in, and out; or anything else that one peer must not have all of. False: far over a limit, close
+// it; nothing was counted.
+MUST_USE bool conn_limits_enter(struct conn_limits *l, const struct net_address *peer, enum conn_admission *ret);
+void conn_limits_leave(struct conn_limits *l, const struct net_address *peer);
 
 enum listener_tls {
     LISTENER_PLAIN,    // clear text, perhaps STARTTLS later

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "net/tls_internal.h"
 
 enum { ALPN_LIST_MAX = 256, PEM_MAX = 1024 * 1024 };
 
@@ -202,13 +203,17 @@ static void on_tls_message(int is_written, int version, int type, const void *oc
         (void)shutdown(SSL_get_fd(ssl), SHUT_RDWR);
 }
 
+void tls_set_connection_mode(SSL_CTX *ctx) {
+    set_buffers(ctx);
+    SSL_CTX_set_msg_callback(ctx, on_tls_message);
+}
+
 static SSL_CTX *make(const struct tls_settings *s, const char **ret_error) {
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     ASSERT(ctx != NULL);
     set_protocol(ctx, s);
-    set_buffers(ctx);
-    SSL_CTX_set_msg_callback(ctx, on_tls_message);
+    tls_set_connection_mode(ctx);
     const char *error = load_cert(ctx, s->cert_pem);
     if (error == NULL)
         error = load_key(ctx, s->key_pem);
