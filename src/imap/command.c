@@ -212,6 +212,7 @@ void imap_finish_store(struct imap_command *cmd, enum store_status status) {
         [STORE_EXISTS] = "NO [ALREADYEXISTS] Mailbox already exists",
         [STORE_QUOTA] = "NO [OVERQUOTA] Quota exceeded",
         [STORE_FULL] = "NO [UNAVAILABLE] Try again later",
+        [STORE_BACKLOG] = "NO [UNAVAILABLE] Try again later",
         [STORE_INVALID] = "NO [CANNOT] Not possible with this mailbox",
         [STORE_FAILED] = "NO [UNAVAILABLE] Try again later",
     };

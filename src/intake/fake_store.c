@@ -35,6 +35,9 @@ void fake_store_done(struct store *s) {
         struct fake_delivery *d = s->last;
         s->last = d->next;
         free(d->address);
+        free(d->destination);
+        free(d->reverse_path);
+        free(d->prefix);
         free(d->text);
         free(d);
     }
@@ -104,6 +107,11 @@ void store_body_set_on_ready(struct store_body *b, void (*on_ready)(void *arg), 
     b->on_ready_arg = arg;
 }
 
+bool store_body_peek(const struct store_body *b, struct slice *ret_octets) {
+    *ret_octets = buf_slice(&b->text);
+    return b->text.len <= STORE_BODY_INLINE_MAX;
+}
+
 uint64_t store_body_size(const struct store_body *b) {
     return b->text.len;
 }
@@ -135,6 +143,25 @@ void store_deliver_add(struct store_deliver *d, struct slice address) {
     d->deliveries[d->n_deliveries++] = (struct store_delivery){.address = slice_dup(address)};
 }
 
+void store_deliver_add_account(struct store_deliver *d, uint64_t account_id) {
+    store_deliver_add(d, SLICE_EMPTY);
+    d->deliveries[d->n_deliveries - 1].account_id = account_id;
+}
+
+void store_deliver_add_remote(struct store_deliver *d, struct slice destination, struct slice recipient) {
+    d->remotes = mem_realloc(d->remotes, (d->n_remotes + 1) * sizeof(d->remotes[0]));
+    d->remotes[d->n_remotes++] =
+        (struct store_remote){.destination = slice_dup(destination), .recipient = slice_dup(recipient)};
+}
+
+void store_deliver_set_letter(struct store_deliver *d, struct slice prefix, struct slice reverse_path,
+                              uint32_t letter_flags) {
+    d->prefix = slice_dup(prefix);
+    d->prefix_len = prefix.len;
+    d->reverse_path = slice_dup(reverse_path);
+    d->letter_flags = letter_flags;
+}
+
 static bool was_delivered(const struct store *s, const char *address, const uint8_t dedup[32]) {
     for (const struct fake_delivery *d = s->last; d != NULL; d = d->next)
         if (strcmp(d->address, address) == 0 && memcmp(d->dedup, dedup, 32) == 0)
@@ -142,29 +169,46 @@ static bool was_delivered(const struct store *s, const char *address, const uint
     return false;
 }
 
-static void deliver_one(struct store *s, const struct store_deliver *d, struct store_delivery *one) {
-    if (strncmp(one->address, "nobody", 6) == 0) {
-        one->ret_outcome = STORE_UNKNOWN;
-        return;
-    }
-    if (strncmp(one->address, "full", 4) == 0) {
-        one->ret_outcome = STORE_OVERQUOTA;
-        return;
-    }
-    if (was_delivered(s, one->address, d->dedup)) {
-        one->ret_outcome = STORE_DUPLICATE;
-        return;
-    }
+static char *copy_text(const char *s) {
+    return slice_dup(slice_from_cstr(s != NULL ? s : ""));
+}
+
+static void keep(struct store *s, const struct store_deliver *d, const char *address,
+                 const struct store_remote *remote) {
     struct fake_delivery *kept = MEM_NEW(struct fake_delivery);
     struct slice text = buf_slice(&d->body->text);
-    kept->address = mem_strndup(one->address, strlen(one->address));
+    kept->address = copy_text(address);
+    kept->destination = copy_text(remote != NULL ? remote->destination : NULL);
+    kept->reverse_path = copy_text(remote != NULL ? d->reverse_path : NULL);
+    kept->prefix = copy_text(remote != NULL ? d->prefix : NULL);
+    kept->letter_flags = remote != NULL ? d->letter_flags : 0;
     kept->text = mem_strndup(text.ptr, text.len);
     kept->len = text.len;
     memcpy(kept->dedup, d->dedup, sizeof(kept->dedup));
     kept->next = s->last;
     s->last = kept;
+}
+
+static enum store_delivery_outcome deliver_one(struct store *s, const struct store_deliver *d, const char *address) {
+    if (strncmp(address, "nobody", 6) == 0)
+        return STORE_UNKNOWN;
+    if (strncmp(address, "full", 4) == 0)
+        return STORE_OVERQUOTA;
+    if (was_delivered(s, address, d->dedup))
+        return STORE_DUPLICATE;
+    keep(s, d, address, NULL);
     s->n_delivered++;
-    one->ret_outcome = STORE_DELIVERED;
+    return STORE_DELIVERED;
+}
+
+static enum store_remote_outcome queue_one(struct store *s, const struct store_deliver *d,
+                                           const struct store_remote *one) {
+    ASSERT(d->reverse_path != NULL);
+    if (was_delivered(s, one->recipient, d->dedup))
+        return STORE_REMOTE_DUPLICATE;
+    keep(s, d, one->recipient, one);
+    s->n_queued++;
+    return STORE_QUEUED;
 }
 
 static void run_op(struct loop_task *task) {
@@ -174,7 +218,9 @@ static void run_op(struct loop_task *task) {
     s->n_submitted++;
     op->status = s->n_submitted >= s->deliver_fails_at ? s->deliver_status : STORE_OK;
     for (size_t i = 0; i < d->n_deliveries && op->status == STORE_OK; i++)
-        deliver_one(s, d, &d->deliveries[i]);
+        d->deliveries[i].ret_outcome = deliver_one(s, d, d->deliveries[i].address);
+    for (size_t i = 0; i < d->n_remotes && op->status == STORE_OK; i++)
+        d->remotes[i].ret_outcome = queue_one(s, d, &d->remotes[i]);
     if (op->cancelled)
         store_op_free(op);
     else
@@ -202,6 +248,13 @@ void store_op_free(struct store_op *op) {
     for (size_t i = 0; i < d->n_deliveries; i++)
         free(d->deliveries[i].address);
     free(d->deliveries);
+    for (size_t i = 0; i < d->n_remotes; i++) {
+        free(d->remotes[i].destination);
+        free(d->remotes[i].recipient);
+    }
+    free(d->remotes);
+    free(d->prefix);
+    free(d->reverse_path);
     store_body_free(d->body);
     free(d);
 }

@@ -13,6 +13,10 @@
 
 struct fake_delivery {
     char *address;
+    char *destination; // "" for a local one, as are the next two
+    char *reverse_path;
+    char *prefix;
+    uint32_t letter_flags;
     char *text; // NUL-terminated
     size_t len;
     uint8_t dedup[32];
@@ -27,10 +31,12 @@ struct store {
     size_t n_bodies;                  // alive
     size_t n_submitted;               // deliveries
     size_t n_delivered;
-    struct fake_delivery *last;
+    size_t n_queued;            // recipients of other servers
+    struct fake_delivery *last; // of either kind
 };
 
 // Outcomes by address: "nobody..." is unknown, "full..." over quota, all else is delivered (once for each `dedup`).
+// Whoever is remote is queued, once for each `dedup`.
 void fake_store_init(struct store *s);
 // Checks that nothing is left over, then forgets the deliveries.
 void fake_store_done(struct store *s);

@@ -221,6 +221,13 @@ void store_body_set_on_ready(struct store_body *b, void (*on_ready)(void *arg), 
     b->on_ready_arg = arg;
 }
 
+bool store_body_peek(const struct store_body *b, struct slice *ret_octets) {
+    if (b->status != STORE_OK || b->n_chunks > 0 || b->finishing)
+        return false;
+    *ret_octets = slice_make(b->tail, b->tail_len);
+    return true;
+}
+
 uint64_t store_body_size(const struct store_body *b) {
     return b->size;
 }

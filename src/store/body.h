@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/panic.h"
 #include "base/slice.h"
 #include "store/store.h"
 
@@ -25,6 +26,10 @@ void store_body_free(struct store_body *b);
 // should pause its connection until on_ready() is called (on the loop, in a later turn).
 bool store_body_write(struct store_body *b, struct slice octets);
 void store_body_set_on_ready(struct store_body *b, void (*on_ready)(void *arg), void *arg);
+
+// All octets written so far, as long as they are in memory (STORE_BODY_INLINE_MAX) and nothing went wrong; false
+// otherwise. Borrowed until the next call.
+MUST_USE bool store_body_peek(const struct store_body *b, struct slice *ret_octets);
 
 // Octets written so far, and the SHA-256 of them (valid once nothing more is written).
 uint64_t store_body_size(const struct store_body *b);

@@ -134,6 +134,13 @@ bool body_dir_has_room(struct body_dir *d) {
     return false;
 }
 
+uint64_t body_dir_free_octets(struct body_dir *d) {
+    struct statvfs fs;
+    if (fstatvfs(d->fd, &fs) != 0 || fs.f_blocks == 0)
+        return UINT64_MAX;
+    return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
 int body_dir_open_file(struct body_dir *d, const struct body_name *name) {
     return openat(d->fd, path_of(name).text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }

@@ -31,6 +31,8 @@ MUST_USE bool body_dir_publish(struct body_dir *d, int fd, const struct body_nam
 
 // Is there room for new messages? The last of the disk is kept for the log of what removes some. False with ENOSPC.
 MUST_USE bool body_dir_has_room(struct body_dir *d);
+// Octets that are free on its file system; UINT64_MAX when it does not say.
+uint64_t body_dir_free_octets(struct body_dir *d);
 
 // Open for reading; -1 with errno.
 MUST_USE int body_dir_open_file(struct body_dir *d, const struct body_name *name);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "store/effects.h"
 
+#include <openssl/crypto.h>
+
 #include "base/mem.h"
 
-enum { EFFECTS_KEEP_UIDS = 4096 };
+enum { EFFECTS_KEEP_UIDS = 4096, EFFECTS_KEEP_NEWS = 1024 };
 
 // Makes room for `more` elements of `size` octets behind the n that are there.
 static void *grown(void *array, size_t n, size_t more, size_t size, size_t *cap) {
@@ -35,8 +37,25 @@ void effects_add_kept(struct effects *e, struct store_body *body) {
     e->kept[e->n_kept++] = body;
 }
 
+void effects_add_news(struct effects *e, const char *destination, int64_t not_before, struct store_due *due) {
+    e->news = grown(e->news, e->n_news, 1, sizeof(*e->news), &e->cap_news);
+    e->news[e->n_news++] = (struct effects_news){mem_strndup(destination, strlen(destination)), not_before, due};
+}
+
+static void free_news(struct effects *e, size_t keep) {
+    while (e->n_news > keep) {
+        struct effects_news *n = &e->news[--e->n_news];
+        if (n->due != NULL) {
+            OPENSSL_cleanse(n->due->body_key, sizeof(n->due->body_key));
+            free(n->due->recipients);
+            free(n->due);
+        }
+        free(n->destination);
+    }
+}
+
 struct effects_mark effects_mark(const struct effects *e) {
-    return (struct effects_mark){e->n_changes, e->n_uids, e->n_unlinks, e->n_kept};
+    return (struct effects_mark){e->n_changes, e->n_uids, e->n_unlinks, e->n_kept, e->n_news};
 }
 
 void effects_rewind(struct effects *e, struct effects_mark mark) {
@@ -44,6 +63,7 @@ void effects_rewind(struct effects *e, struct effects_mark mark) {
     e->n_uids = mark.uids;
     e->n_unlinks = mark.unlinks;
     e->n_kept = mark.kept;
+    free_news(e, mark.news);
 }
 
 void effects_publish(struct effects *e, store_on_change *on_change, void *arg) {
@@ -56,8 +76,17 @@ void effects_publish(struct effects *e, store_on_change *on_change, void *arg) {
     }
 }
 
+void effects_publish_news(struct effects *e, store_on_queue *on_queue, void *arg) {
+    if (on_queue == NULL)
+        return;
+    for (size_t i = 0; i < e->n_news; i++) {
+        const struct effects_news *n = &e->news[i];
+        on_queue(arg, &(struct store_queue_news){n->destination, n->not_before, n->due});
+    }
+}
+
 void effects_reset(struct effects *e) {
-    if (e->cap_uids > EFFECTS_KEEP_UIDS) {
+    if (e->cap_uids > EFFECTS_KEEP_UIDS || e->cap_news > EFFECTS_KEEP_NEWS) {
         effects_done(e);
         return;
     }
@@ -65,6 +94,8 @@ void effects_reset(struct effects *e) {
 }
 
 void effects_done(struct effects *e) {
+    free_news(e, 0);
+    free(e->news);
     free(e->changes);
     free(e->uids);
     free(e->unlinks);

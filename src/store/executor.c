@@ -164,6 +164,11 @@ void executor_set_on_change(struct executor *e, store_on_change *on_change, void
     e->writer.on_change_arg = arg;
 }
 
+void executor_set_on_queue(struct executor *e, store_on_queue *on_queue, void *arg) {
+    e->writer.on_queue = on_queue;
+    e->writer.on_queue_arg = arg;
+}
+
 void executor_submit(struct executor *e, struct store_op *op) {
     if (op_queue_push(&e->queues[op->type->mode], op))
         return;

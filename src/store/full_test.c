@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "store/test_support.h"
+#include "store/queue_support.h"
 
 static bool may_mount;
 
@@ -174,12 +174,58 @@ static void test_file_system(void **state) {
     fixture_done(&f);
 }
 
+// The queue on a disk that becomes full: what was accepted stays, what is new is refused with nothing done, and what is
+// sent makes room.
+static void test_queue(void **state) {
+    if (!may_mount)
+        skip();
+    struct fixture f;
+    fixture_init(&f);
+    fixture_close(&f);
+    assert_int_equal(mount("none", f.dir, "tmpfs", 0, "size=8m,mode=0700"), 0);
+    fixture_open(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL), ids[1000], n = 0;
+    char *data = make_message(100001, 1);
+    enum store_status status = STORE_OK;
+    for (unsigned i = 0; status == STORE_OK && i < ARRAY_LEN(ids); i++) {
+        uint8_t dedup[32] = {(uint8_t)i, (uint8_t)(i >> 8)};
+        struct store_body *b = finish_body(&f, data, i % 2 == 0 ? 5000 : 100000, &status);
+        struct store_deliver *d = store_deliver_new(b, dedup);
+        store_deliver_add_remote(d, SLICE("x.net"), SLICE("b@x.net"));
+        store_deliver_add(d, SLICE("a@example.org"));
+        store_deliver_set_letter(d, SLICE("X: y\r\n"), SLICE("a@example.org"), 0);
+        if (status == STORE_OK)
+            status = run_op(&f, &d->op);
+        if (status == STORE_OK)
+            ids[n++] = d->remotes[0].ret_due_id;
+        store_op_free(&d->op);
+    }
+    assert_int_equal(status, STORE_FULL);
+    assert_true(n > 10);
+    char want[64];
+    (void)snprintf(want, sizeof(want), "1/%llu/%llu/%llu/", (unsigned long long)n, (unsigned long long)n,
+                   (unsigned long long)n);
+    assert_memory_equal(total_text(&f), want, strlen(want));
+    struct store_mailbox_open *o = store_mailbox_open_new(a, SLICE("INBOX"), false);
+    assert_int_equal(run_op(&f, &o->op), STORE_OK);
+    assert_int_equal(o->ret_messages, n);
+    store_op_free(&o->op);
+    for (uint64_t i = 0; i < n; i++)
+        assert_int_equal(settle(&f, ids[i], NULL, 0, ""), STORE_OK);
+    assert_string_equal(total_text(&f), "0/0/0/0/0");
+    free(data);
+    fixture_close(&f);
+    int problems;
+    assert_string_equal(fixture_verify(&f, &problems), "");
+    assert_int_equal(umount(f.dir), 0);
+    fixture_open(&f);
+    fixture_done(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_database),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_body_file),
-        cmocka_unit_test(test_file_system),
+        cmocka_unit_test(test_queue),     cmocka_unit_test(test_database),    cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_body_file), cmocka_unit_test(test_file_system),
     };
     (void)signal(SIGXFSZ, SIG_IGN);
     may_mount = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;

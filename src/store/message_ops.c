@@ -7,6 +7,7 @@
 #include "store/account_ops.h"
 #include "store/mailbox_ops.h"
 #include "store/op.h"
+#include "store/queue_ops.h"
 
 // ---- delivery ----
 
@@ -15,6 +16,13 @@ static void free_deliver(struct store_op *op) {
     for (size_t i = 0; i < d->n_deliveries; i++)
         free(d->deliveries[i].address);
     free(d->deliveries);
+    for (size_t i = 0; i < d->n_remotes; i++) {
+        free(d->remotes[i].destination);
+        free(d->remotes[i].recipient);
+    }
+    free(d->remotes);
+    free(d->prefix);
+    free(d->reverse_path);
     store_body_free(d->body);
 }
 
@@ -31,11 +39,47 @@ struct store_deliver *store_deliver_new(struct store_body *body, const uint8_t d
     return d;
 }
 
+// Makes room for one more behind n; an array is full at each power of two.
+static void *grown(void *array, size_t n, size_t size) {
+    return (n & (n - 1)) == 0 ? mem_realloc(array, (n > 0 ? n * 2 : 1) * size) : array;
+}
+
+static struct store_delivery *add_delivery(struct store_deliver *d) {
+    d->deliveries = grown(d->deliveries, d->n_deliveries, sizeof(*d->deliveries));
+    struct store_delivery *one = &d->deliveries[d->n_deliveries++];
+    *one = (struct store_delivery){0};
+    return one;
+}
+
 void store_deliver_add(struct store_deliver *d, struct slice address) {
-    size_t n = d->n_deliveries;
-    if ((n & (n - 1)) == 0) // full at each power of two
-        d->deliveries = mem_realloc(d->deliveries, (n > 0 ? n * 2 : 1) * sizeof(*d->deliveries));
-    d->deliveries[d->n_deliveries++] = (struct store_delivery){.address = op_copy(address, STORE_ADDRESS_MAX)};
+    add_delivery(d)->address = op_copy(address, STORE_ADDRESS_MAX);
+}
+
+void store_deliver_add_account(struct store_deliver *d, uint64_t account_id) {
+    struct store_delivery *one = add_delivery(d);
+    one->address = op_copy(SLICE_EMPTY, 0);
+    one->account_id = account_id;
+}
+
+void store_deliver_add_remote(struct store_deliver *d, struct slice destination, struct slice recipient) {
+    d->remotes = grown(d->remotes, d->n_remotes, sizeof(*d->remotes));
+    d->remotes[d->n_remotes++] = (struct store_remote){
+        .destination = op_copy(destination, STORE_DESTINATION_MAX),
+        .recipient = op_copy(recipient, STORE_RECIPIENT_MAX),
+    };
+}
+
+// A reverse-path that is too long must not become the empty one: the letter is not set then.
+void store_deliver_set_letter(struct store_deliver *d, struct slice prefix, struct slice reverse_path,
+                              uint32_t letter_flags) {
+    ASSERT(d->reverse_path == NULL);
+    if (prefix.len > STORE_PREFIX_MAX || reverse_path.len > STORE_REVERSE_PATH_MAX ||
+        slice_find(reverse_path, '\0') < reverse_path.len)
+        return;
+    d->prefix = mem_strndup(prefix.ptr, prefix.len);
+    d->prefix_len = prefix.len;
+    d->reverse_path = slice_dup(reverse_path);
+    d->letter_flags = letter_flags;
 }
 
 static void free_append(struct store_op *op) {

@@ -25,16 +25,32 @@ enum store_delivery_outcome {
     STORE_OVERQUOTA, // the mailbox is full
 };
 struct store_delivery {
-    char *address; // lower-cased, without +detail
+    char *address;       // lower-cased, without +detail; "" when it is addressed by number:
+    uint64_t account_id; // 0: by address
     enum store_delivery_outcome ret_outcome;
     uint64_t ret_account_id; // when delivered
     uint32_t ret_uid;
 };
-// Puts one finished body into the INBOX of each local recipient. One body however many recipients. WRITE. STORE_OK when
-// it was processed, whatever the outcomes; when no recipient took it, no body is kept. `dedup` is the hash of what
-// makes the transaction the same when it is sent again (reverse-path, Message-ID, body digest); the store mixes in its
-// own key and the mailbox, commits it with the delivery and remembers it for a day. STORE_NOT_FOUND, and nothing was
-// done: the sender's account is blocked or gone, though its session may have begun before that.
+
+enum store_remote_outcome {
+    STORE_QUEUED,
+    STORE_REMOTE_DUPLICATE, // the same was accepted for this recipient within the last day; counts as queued
+};
+struct store_remote {
+    char *destination; // lower-cased: a domain in A-labels, or an address literal in its brackets
+    char *recipient;   // as it is given to the peer
+    enum store_remote_outcome ret_outcome;
+    uint64_t ret_due_id; // when queued; recipients of one destination share it (store/queue_ops.h)
+};
+
+// Puts one finished body into the INBOX of each local recipient and into the queue for each remote one, in one commit.
+// One body however many recipients. WRITE. STORE_OK when it was processed, whatever the outcomes; when no recipient
+// took it, no body is kept. `dedup` is the hash of what makes the transaction the same when it is sent again
+// (reverse-path, Message-ID, body digest); the store mixes in its own key and the mailbox, or the remote recipient,
+// commits it with the delivery and remembers it for a day. Nothing was done when it is not STORE_OK: STORE_NOT_FOUND:
+// the sender's account is blocked or gone, though its session may have begun before that; STORE_FULL: the disk, or the
+// queue as a whole, is full; STORE_BACKLOG: too many recipients of this sender are waiting in the queue;
+// STORE_INVALID: the body is not finished, or something for the queue is longer than it may be.
 struct store_deliver {
     struct store_op op;
     struct store_body *body;
@@ -43,11 +59,25 @@ struct store_deliver {
     uint64_t sender_id; // account that submits it; 0: none of ours
     struct store_delivery *deliveries;
     size_t n_deliveries;
+    // for the queue:
+    struct store_remote *remotes;
+    size_t n_remotes;
+    char *prefix;
+    size_t prefix_len;
+    char *reverse_path;
+    uint32_t letter_flags;
 };
 // Takes over the caller's reference to the body, as store_append_new() does: the caller does not free it any more, and
 // store_op_free() frees it with the operation.
 struct store_deliver *store_deliver_new(struct store_body *body, const uint8_t dedup[32]);
 void store_deliver_add(struct store_deliver *d, struct slice address);
+// The INBOX of an account by its number.
+void store_deliver_add_account(struct store_deliver *d, uint64_t account_id);
+void store_deliver_add_remote(struct store_deliver *d, struct slice destination, struct slice recipient);
+// What the queue needs to know once there is a remote recipient: the octets to be sent before those of the body (header
+// fields, each with its CRLF), the reverse-path ("": <>), and flags that mean something to the queue alone.
+void store_deliver_set_letter(struct store_deliver *d, struct slice prefix, struct slice reverse_path,
+                              uint32_t letter_flags);
 
 // IMAP APPEND. WRITE. STORE_NOT_FOUND when there is no such mailbox, STORE_QUOTA.
 struct store_append {

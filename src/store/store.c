@@ -30,6 +30,10 @@ struct store *store_open(const struct store_settings *settings, const char **ret
     s->dir = mem_strndup(settings->dir, strlen(settings->dir));
     s->context.dir = s->dir;
     atomic_init(&s->context.mailbox_quota, settings->mailbox_quota);
+    s->context.queue_dues = settings->queue_dues != 0 ? settings->queue_dues : STORE_QUEUE_DUES_MAX;
+    s->context.queue_per_sender =
+        settings->queue_per_sender != 0 ? settings->queue_per_sender : STORE_QUEUE_PER_SENDER_MAX;
+    s->context.queue_octets = settings->queue_octets;
     s->lock_fd = dir_lock(settings->dir, true, ret_error);
     if (s->lock_fd < 0)
         goto failed;
@@ -79,6 +83,10 @@ struct body_dir *store_body_dir(struct store *s) {
 
 void store_set_on_change(struct store *s, store_on_change *on_change, void *arg) {
     executor_set_on_change(s->executor, on_change, arg);
+}
+
+void store_set_on_queue(struct store *s, store_on_queue *on_queue, void *arg) {
+    executor_set_on_queue(s->executor, on_queue, arg);
 }
 
 void store_set_mailbox_quota(struct store *s, uint64_t quota) {

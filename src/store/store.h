@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The store: accounts, mailboxes, messages. This header is the life of an operation; the operations themselves stand in
-// store/account_ops.h, store/mailbox_ops.h, store/message_ops.h and store/body.h.
+// store/account_ops.h, store/mailbox_ops.h, store/message_ops.h, store/queue_ops.h and store/body.h.
 //
 // An operation is a request struct that begins with `struct store_op`. A loop fills it in and submits it; a backend
 // runs it synchronously on an executor thread; it completes on the loop it came from. Reads run side by side on a few
@@ -24,7 +24,8 @@ enum store_status {
     STORE_NOT_FOUND, // the account, mailbox or message is not there
     STORE_EXISTS,    // the name is taken
     STORE_QUOTA,     // the mailbox would be over its quota
-    STORE_FULL,      // the disk is full; nothing was changed
+    STORE_FULL,      // the disk or the queue is full; nothing was changed
+    STORE_BACKLOG,   // too much of this sender waits in the queue; nothing was changed
     STORE_INVALID,   // the operation makes no sense (deleting INBOX, a body that was aborted, ...)
     STORE_FAILED,    // the backend failed; logged there, nothing was changed
 };
@@ -64,6 +65,10 @@ struct store_settings {
     const char *dir;        // state directory; the database and the body files stand in it
     uint64_t mailbox_quota; // octets per account
     uint32_t n_readers;     // executor threads for reads
+    // Bounds of the queue; 0: the ones in store/queue_ops.h.
+    uint64_t queue_dues;       // due rows
+    uint64_t queue_per_sender; // waiting recipients of one account
+    uint64_t queue_octets;     // of letters; 0: no more than are free on the disk beside them
 };
 
 // What happened to a mailbox, told after the commit, on the writer's thread, in order of commit (and of UID within a

@@ -86,6 +86,7 @@ static void publish(struct writer *w) {
     for (size_t i = 0; i < e->n_kept; i++)
         body_set_kept(e->kept[i]);
     effects_publish(e, w->on_change, w->on_change_arg);
+    effects_publish_news(e, w->on_queue, w->on_queue_arg);
     for (size_t i = 0; i < e->n_unlinks; i++)
         body_file_unlink(w->store, &e->unlinks[i]);
 }

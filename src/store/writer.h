@@ -19,6 +19,8 @@ struct writer {
     struct op_queue *queue;
     store_on_change *on_change;
     void *on_change_arg;
+    store_on_queue *on_queue;
+    void *on_queue_arg;
     void (*start_checkpoint)(void *arg); // asks for one beside the writer
     void *arg;
     uint64_t tidied_ms;

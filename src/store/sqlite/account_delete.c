@@ -2,7 +2,8 @@
 // Deleting an account. The operation takes the rows that make it one: the account, its device tokens and its mailboxes,
 // whose numbers are kept in `doomed`. From that commit on nothing finds it. The entries of doomed mailboxes are the
 // rest, which the writer works off piece by piece, and with them the references of their bodies. The memory of accepted
-// messages stays: it is a keyed hash and forgets by itself.
+// messages stays: it is a keyed hash and forgets by itself. Letters in the queue stay, too, for they were accepted;
+// they forget whose they are.
 #include "base/mem.h"
 #include "store/account_ops.h"
 #include "store/mailbox_ops.h"
@@ -49,7 +50,8 @@ enum store_status sqlite_account_delete(struct backend_conn *c, struct store_op 
         status = count_messages(db, d->account_id, &d->ret_messages);
     if (status == STORE_OK)
         status = announce(db, d->account_id);
-    static const enum sql steps[] = {SQL_TOKEN_DELETE_ALL, SQL_MAILBOX_DOOM_ALL, SQL_MAILBOX_DELETE_ALL};
+    static const enum sql steps[] = {SQL_TOKEN_DELETE_ALL, SQL_SENDER_FORGET, SQL_MAILBOX_DOOM_ALL,
+                                     SQL_MAILBOX_DELETE_ALL};
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == STORE_OK; i++)
         status = run_on_id(db, steps[i], d->account_id);
     op->has_rest = status == STORE_OK;

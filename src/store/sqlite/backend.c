@@ -84,6 +84,12 @@ static void configure(void) {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+// Times that the queue was given by a clock that was wrong would keep it waiting.
+static void repair_times(struct db *db) {
+    if (queue_repair_times(db, clock_wall_s()) != STORE_OK)
+        log_warning("store.queue_times", "reason=\"times of the queue could not be looked at\"");
+}
+
 static bool prepare(struct backend_context *context, const char **ret_error) {
     static pthread_once_t configure_once = PTHREAD_ONCE_INIT;
     ASSERT(pthread_once(&configure_once, configure) == 0);
@@ -94,6 +100,7 @@ static bool prepare(struct backend_context *context, const char **ret_error) {
         return false;
     bool ok = migrate(db, ret_error);
     if (ok) {
+        repair_times(db);
         struct sweep sweep = {db, context->bodies, 0};
         ok = body_dir_walk(context->bodies, sweep_file, NULL, &sweep);
         if (!ok)
@@ -311,6 +318,8 @@ static bool tidy(struct backend_conn *c, bool idle) {
     struct db *db = db_of(c);
     bool more_purge = false, more_vacuum = false;
     enum store_status status = purge_accepted(db, &more_purge);
+    if (status == STORE_OK)
+        status = sts_purge(db, clock_wall_s(), &more_purge);
     if (status == STORE_OK && idle)
         status = vacuum(db, &more_vacuum);
     if (status == STORE_OK && (more_purge || more_vacuum))
@@ -352,6 +361,20 @@ const struct store_backend sqlite_backend = {
             [OP_FLAGS] = sqlite_flags,
             [OP_EXPUNGE] = sqlite_expunge,
             [OP_COPY] = sqlite_copy,
+            [OP_QUEUE_DESTINATIONS] = sqlite_queue_destinations,
+            [OP_QUEUE_LOAD] = sqlite_queue_load,
+            [OP_QUEUE_EXPIRED] = sqlite_queue_expired,
+            [OP_QUEUE_SETTLE] = sqlite_queue_settle,
+            [OP_QUEUE_DEFER] = sqlite_queue_defer,
+            [OP_QUEUE_ALIVE] = sqlite_queue_alive,
+            [OP_QUEUE_TOTAL] = sqlite_queue_total,
+            [OP_QUEUE_LIST] = sqlite_queue_list,
+            [OP_QUEUE_SHOW] = sqlite_queue_show,
+            [OP_QUEUE_FIND] = sqlite_queue_find,
+            [OP_QUEUE_RETRY] = sqlite_queue_retry,
+            [OP_STS_FIND] = sqlite_sts_find,
+            [OP_STS_KEEP] = sqlite_sts_keep,
+            [OP_STS_FORGET] = sqlite_sts_forget,
         },
     .prepare = prepare,
     .connect = connect_db,

@@ -1,47 +1,28 @@
 // SPDX-License-Identifier: MIT
-// Delivery to INBOXes, and IMAP APPEND. Which recipients take the message is decided first; then the body is stored
-// once with as many references.
+// Delivery to INBOXes and into the queue, and IMAP APPEND. Which recipients take the message is decided first; then the
+// body is stored once with as many references; a letter in the queue is one of them.
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "store/keywords.h"
 #include "store/mailbox_name.h"
 #include "store/sqlite/ops.h"
+#include "store/sqlite/queue_accept.h"
 #include "store/sqlite/rows.h"
-
-struct accepted {
-    int64_t day;
-    struct hash128 hash;
-};
-
-// What is remembered of a delivery: without the store's secret it tells nothing.
-static struct accepted accepted_of(const struct db *db, const struct store_deliver *d, uint64_t mailbox_id) {
-    uint8_t input[sizeof(d->dedup) + sizeof(mailbox_id)];
-    memcpy(input, d->dedup, sizeof(d->dedup));
-    memcpy(input + sizeof(d->dedup), &mailbox_id, sizeof(mailbox_id));
-    return (struct accepted){clock_wall_day(), hash_siphash128(db->secret, input, sizeof(input))};
-}
-
-static enum store_status run_accepted(struct db *db, enum sql sql, const struct accepted *a) {
-    struct query q;
-    query_begin(&q, db, sql);
-    query_bind_i64(&q, a->day);
-    query_bind_blob(&q, &a->hash, sizeof(a->hash));
-    return query_exec(&q);
-}
 
 // Decides the outcome for one recipient; ret_inbox is set when it is STORE_DELIVERED.
 static enum store_status decide(struct db *db, const struct store_deliver *d, uint64_t size,
                                 struct store_delivery *delivery, struct mailbox_row *ret_inbox) {
-    enum store_status status = mailbox_load_for_delivery(db, delivery->address, ret_inbox);
+    enum store_status status = delivery->account_id != 0
+                                   ? mailbox_load_for_delivery_by_id(db, delivery->account_id, ret_inbox)
+                                   : mailbox_load_for_delivery(db, delivery->address, ret_inbox);
     delivery->ret_outcome = STORE_UNKNOWN;
     if (status != STORE_OK)
         return status == STORE_NOT_FOUND ? STORE_OK : status;
-    struct accepted accepted = accepted_of(db, d, ret_inbox->id);
     delivery->ret_account_id = ret_inbox->account_id;
     delivery->ret_outcome = STORE_DUPLICATE;
-    status = run_accepted(db, SQL_ACCEPTED_INSERT, &accepted);
-    if (status != STORE_OK || db_changes(db) == 0)
+    bool is_new;
+    status = accepted_add(db, d, ret_inbox->id, NULL, &is_new);
+    if (status != STORE_OK || !is_new)
         return status;
     uint64_t used;
     status = account_used(db, ret_inbox->account_id, &used);
@@ -51,7 +32,7 @@ static enum store_status decide(struct db *db, const struct store_deliver *d, ui
     if (mailbox_has_room(db, ret_inbox, used, size))
         return STORE_OK;
     delivery->ret_outcome = STORE_OVERQUOTA;
-    return run_accepted(db, SQL_ACCEPTED_DELETE, &accepted);
+    return accepted_remove(db, d, ret_inbox->id);
 }
 
 static enum store_status put(struct db *db, struct mailbox_row *m, struct entry_row *entry, uint64_t origin) {
@@ -71,15 +52,17 @@ static struct entry_row entry_of(const struct body_view *body, uint32_t flags, i
 }
 
 static enum store_status put_all(struct db *db, struct store_deliver *d, const struct body_view *body,
-                                 struct mailbox_row *inboxes, uint64_t n_taken) {
+                                 struct mailbox_row *inboxes, size_t n_taken, size_t n_queued) {
     struct entry_row entry = entry_of(body, d->flags, clock_wall_s());
-    enum store_status status = body_insert(db, body, n_taken, &entry.body_id);
+    enum store_status status = body_insert(db, body, n_taken + (n_queued > 0), &entry.body_id);
     for (size_t i = 0; i < d->n_deliveries && status == STORE_OK; i++) {
         if (d->deliveries[i].ret_outcome != STORE_DELIVERED)
             continue;
         status = put(db, &inboxes[i], &entry, 0);
         d->deliveries[i].ret_uid = entry.uid;
     }
+    if (status == STORE_OK && n_queued > 0)
+        status = queue_put(db, d, body, entry.body_id, n_queued);
     if (status == STORE_OK)
         effects_add_kept(&db->conn.effects, d->body);
     return status;
@@ -97,27 +80,31 @@ static enum store_status sender_may_send(struct db *db, uint64_t account_id) {
     return status == STORE_OK && !may ? STORE_NOT_FOUND : status;
 }
 
-enum store_status sqlite_deliver(struct backend_conn *c, struct store_op *op) {
-    struct store_deliver *d = CONTAINER_OF(op, struct store_deliver, op);
-    struct db *db = db_of(c);
+enum store_status deliver_run(struct db *db, struct store_deliver *d, bool bounded) {
     struct body_view body;
     if (!body_get_view(d->body, &body))
         return STORE_INVALID;
-    if (!body_dir_has_room(c->context->bodies))
-        return STORE_FULL;
     enum store_status status = sender_may_send(db, d->sender_id);
     if (status != STORE_OK)
         return status;
     struct mailbox_row *inboxes = mem_zalloc(d->n_deliveries, sizeof(*inboxes));
-    uint64_t n_taken = 0;
+    size_t n_taken = 0, n_queued = 0;
     for (size_t i = 0; i < d->n_deliveries && status == STORE_OK; i++) {
         status = decide(db, d, body.size, &d->deliveries[i], &inboxes[i]);
         n_taken += d->deliveries[i].ret_outcome == STORE_DELIVERED;
     }
-    if (status == STORE_OK && n_taken > 0)
-        status = put_all(db, d, &body, inboxes, n_taken);
+    if (status == STORE_OK)
+        status = queue_decide(db, d, body.size, bounded, &n_queued);
+    if (status == STORE_OK && n_taken + n_queued > 0)
+        status = put_all(db, d, &body, inboxes, n_taken, n_queued);
     free(inboxes);
     return status;
+}
+
+enum store_status sqlite_deliver(struct backend_conn *c, struct store_op *op) {
+    if (!body_dir_has_room(c->context->bodies))
+        return STORE_FULL;
+    return deliver_run(db_of(c), CONTAINER_OF(op, struct store_deliver, op), true);
 }
 
 enum store_status sqlite_append(struct backend_conn *c, struct store_op *op) {

@@ -4,6 +4,8 @@
 
 #include "store/backend.h"
 
+struct db;
+
 backend_run sqlite_account_find, sqlite_account_create, sqlite_account_touch, sqlite_quota, sqlite_token_add,
     sqlite_token_list;
 backend_run sqlite_account_show, sqlite_account_list, sqlite_account_block, sqlite_account_delete;
@@ -15,3 +17,11 @@ backend_run sqlite_mailbox_list, sqlite_mailbox_open, sqlite_mailbox_edit;
 backend_run sqlite_deliver, sqlite_append;
 backend_run sqlite_fetch, sqlite_body_read;
 backend_run sqlite_flags, sqlite_expunge, sqlite_copy;
+backend_run sqlite_queue_destinations, sqlite_queue_load, sqlite_queue_expired, sqlite_queue_total, sqlite_queue_list,
+    sqlite_queue_show, sqlite_queue_find;
+backend_run sqlite_queue_settle, sqlite_queue_defer, sqlite_queue_alive, sqlite_queue_retry;
+// Lets what would wait for more than a day be tried at once, with all that follows for its destination.
+MUST_USE enum store_status queue_repair_times(struct db *db, int64_t now);
+// Removes policies that are over, a few at a time; ret_more: there are more.
+MUST_USE enum store_status sts_purge(struct db *db, int64_t now, bool *ret_more);
+backend_run sqlite_sts_find, sqlite_sts_keep, sqlite_sts_forget;

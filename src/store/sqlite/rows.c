@@ -45,6 +45,13 @@ enum store_status mailbox_load_for_delivery(struct db *db, const char *address, 
     return load(&q, ret);
 }
 
+enum store_status mailbox_load_for_delivery_by_id(struct db *db, uint64_t account_id, struct mailbox_row *ret) {
+    struct query q;
+    query_begin(&q, db, SQL_MAILBOX_FOR_DELIVERY_BY_ID);
+    query_bind_u64(&q, account_id);
+    return load(&q, ret);
+}
+
 enum store_status mailbox_save(struct db *db, const struct mailbox_row *m) {
     struct query q;
     query_begin(&q, db, SQL_MAILBOX_SAVE);

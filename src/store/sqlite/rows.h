@@ -24,6 +24,7 @@ MUST_USE enum store_status mailbox_load_name(struct db *db, uint64_t account_id,
                                              struct mailbox_row *ret);
 // The INBOX of the account with this address, unless it is blocked.
 MUST_USE enum store_status mailbox_load_for_delivery(struct db *db, const char *address, struct mailbox_row *ret);
+MUST_USE enum store_status mailbox_load_for_delivery_by_id(struct db *db, uint64_t account_id, struct mailbox_row *ret);
 MUST_USE enum store_status mailbox_save(struct db *db, const struct mailbox_row *m);
 
 // How a key is kept: an octet that tells the format, then the key itself.
@@ -64,7 +65,7 @@ MUST_USE enum store_status mailbox_add_entry(struct db *db, struct mailbox_row *
 // Takes it out and uncounts it; its body stays.
 MUST_USE enum store_status mailbox_remove_entry(struct db *db, struct mailbox_row *m, const struct entry_row *entry);
 
-// Stores a body that `refs` entries will refer to.
+// Stores a body that `refs` entries and letters will refer to.
 MUST_USE enum store_status body_insert(struct db *db, const struct body_view *body, uint64_t refs, uint64_t *ret_id);
 MUST_USE enum store_status body_ref(struct db *db, uint64_t id);
 // The last reference removes the body, and its file after the commit.

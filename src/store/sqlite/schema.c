@@ -6,8 +6,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-// An address stands in `account` alone. The key of a body stands in `entry` alone: one octet of format, then the key.
-// The row of a body that counts its references stands apart from its octets, so that counting does not rewrite them.
+// The address of an account stands in `account` alone. The key of a body stands in `entry` and `letter` alone: one
+// octet of format, then the key. The row of a body that counts its references stands apart from its octets, so that
+// counting does not rewrite them.
 static const char version_1[] = "CREATE TABLE meta("
                                 " name TEXT PRIMARY KEY,"
                                 " value ANY NOT NULL"
@@ -94,6 +95,79 @@ static const char version_2[] = "CREATE TABLE invitation("
                                 " mailbox_id INTEGER PRIMARY KEY"
                                 ") STRICT;";
 
+// The outbound queue (store/queue_ops.h). Recipients stand in a due row each with a line feed behind it. Counters go
+// with the rows, so that nobody has to count. A letter names its sender by a row that forgets the account when that is
+// deleted; 0 is none. destination.next_at is the later of deferred_until and the first next_at of its due rows.
+static const char version_3[] = "CREATE TABLE letter("
+                                " id INTEGER PRIMARY KEY,"
+                                " body_id INTEGER NOT NULL,"
+                                " key BLOB NOT NULL,"
+                                " size INTEGER NOT NULL,"
+                                " reverse_path TEXT NOT NULL,"
+                                " sender_id INTEGER NOT NULL,"
+                                " flags INTEGER NOT NULL,"
+                                " dues INTEGER NOT NULL,"
+                                " prefix BLOB NOT NULL"
+                                ") STRICT;"
+
+                                "CREATE TABLE due("
+                                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                " letter_id INTEGER NOT NULL,"
+                                " destination_id INTEGER NOT NULL,"
+                                " created INTEGER NOT NULL,"
+                                " next_at INTEGER NOT NULL,"
+                                " attempts INTEGER NOT NULL,"
+                                " reply TEXT NOT NULL,"
+                                " n_recipients INTEGER NOT NULL,"
+                                " recipients TEXT NOT NULL"
+                                ") STRICT;"
+                                "CREATE INDEX due_next ON due(destination_id, next_at);"
+                                "CREATE INDEX due_created ON due(destination_id, created);"
+
+                                "CREATE TABLE destination("
+                                " id INTEGER PRIMARY KEY,"
+                                " name TEXT NOT NULL UNIQUE,"
+                                " next_at INTEGER NOT NULL,"
+                                " deferred_until INTEGER NOT NULL DEFAULT 0,"
+                                " attempts INTEGER NOT NULL DEFAULT 0,"
+                                " failing_since INTEGER NOT NULL DEFAULT 0,"
+                                " oldest INTEGER NOT NULL,"
+                                " dues INTEGER NOT NULL,"
+                                " recipients INTEGER NOT NULL,"
+                                " octets INTEGER NOT NULL,"
+                                " error TEXT NOT NULL DEFAULT ''"
+                                ") STRICT;"
+                                "CREATE INDEX destination_next ON destination(next_at, name);"
+                                "CREATE INDEX destination_oldest ON destination(oldest);"
+
+                                "CREATE TABLE sender("
+                                " id INTEGER PRIMARY KEY,"
+                                " account_id INTEGER,"
+                                " recipients INTEGER NOT NULL"
+                                ") STRICT;"
+                                "CREATE UNIQUE INDEX sender_account ON sender(account_id);"
+
+                                "CREATE TABLE queue("
+                                " id INTEGER PRIMARY KEY CHECK(id = 1),"
+                                " destinations INTEGER NOT NULL,"
+                                " letters INTEGER NOT NULL,"
+                                " dues INTEGER NOT NULL,"
+                                " recipients INTEGER NOT NULL,"
+                                " octets INTEGER NOT NULL"
+                                ") STRICT;"
+                                "INSERT INTO queue VALUES(1, 0, 0, 0, 0, 0);"
+
+                                "CREATE TABLE sts_policy("
+                                " domain TEXT PRIMARY KEY,"
+                                " id TEXT NOT NULL,"
+                                " mode INTEGER NOT NULL,"
+                                " mx TEXT NOT NULL,"
+                                " max_age INTEGER NOT NULL,"
+                                " fetched_at INTEGER NOT NULL"
+                                ") STRICT, WITHOUT ROWID;"
+                                "CREATE INDEX sts_policy_fetched ON sts_policy(fetched_at);"
+                                "CREATE INDEX sts_policy_end ON sts_policy(fetched_at + max_age);";
+
 static enum store_status set_meta(struct db *db, const char *name, const void *blob, size_t len, int64_t number) {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(db->handle, "INSERT INTO meta(name, value) VALUES(?1, ?2)", -1, &stmt, NULL);
@@ -125,7 +199,11 @@ static enum store_status make_version_2(struct db *db) {
     return db_exec(db, version_2);
 }
 
-schema_migration *const schema_migrations[] = {make_version_1, make_version_2};
+static enum store_status make_version_3(struct db *db) {
+    return db_exec(db, version_3);
+}
+
+schema_migration *const schema_migrations[] = {make_version_1, make_version_2, make_version_3};
 const size_t schema_n_migrations = ARRAY_LEN(schema_migrations);
 
 static bool read_number(struct db *db, const char *sql, int64_t *ret) {

@@ -9,6 +9,16 @@
     " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id)"
 #define ENTRY_COLUMNS "uid, body_id, key, flags, keywords, size, date, modseq"
 
+#define DESTINATION_COLUMNS                                                                                            \
+    "name, next_at, deferred_until, attempts, failing_since, error, oldest, dues, recipients, octets"
+// What `struct store_due` wants, in the order of due_read(). The order of the joins is ours: from few to many.
+#define DUE_COLUMNS                                                                                                    \
+    "d.id, x.name, d.created, d.next_at, d.attempts, d.reply, d.n_recipients, d.recipients,"                           \
+    " l.body_id, l.key, l.size, l.reverse_path, l.flags, s.account_id, length(l.prefix), l.prefix"
+#define DUES_OF_DESTINATION                                                                                            \
+    "destination x CROSS JOIN due d ON d.destination_id = x.id CROSS JOIN letter l ON l.id = d.letter_id"              \
+    " LEFT JOIN sender s ON s.id = l.sender_id"
+
 const char *const sql_text[SQL_COUNT] = {
     [SQL_ACCOUNT_BY_ADDRESS] = "SELECT id, inbox_id, password, blocked, last_login_day FROM account WHERE address = ?1",
     [SQL_ACCOUNT_INSERT] = "INSERT INTO account(address, password, inbox_id, last_login_day) VALUES(?1, ?2, 0, ?3)",
@@ -49,6 +59,9 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_MAILBOX_FOR_DELIVERY] =
         "SELECT " MAILBOX_COLUMNS
         " FROM account a JOIN mailbox m ON m.id = a.inbox_id WHERE a.address = ?1 AND NOT a.blocked",
+    [SQL_MAILBOX_FOR_DELIVERY_BY_ID] =
+        "SELECT " MAILBOX_COLUMNS
+        " FROM account a JOIN mailbox m ON m.id = a.inbox_id WHERE a.id = ?1 AND NOT a.blocked",
     [SQL_MAILBOX_SAVE] =
         "UPDATE mailbox SET uid_next = ?2, modseq = ?3, messages = ?4, unseen = ?5, deleted = ?6, octets = ?7"
         " WHERE id = ?1",
@@ -95,6 +108,76 @@ const char *const sql_text[SQL_COUNT] = {
                            " (SELECT day, hash FROM accepted WHERE day < ?1 ORDER BY day, hash LIMIT ?2)",
     [SQL_ACCEPTED_PURGE_FUTURE] = "DELETE FROM accepted WHERE (day, hash) IN"
                                   " (SELECT day, hash FROM accepted WHERE day > ?1 ORDER BY day, hash LIMIT ?2)",
+
+    [SQL_LETTER_INSERT] = "INSERT INTO letter(body_id, key, size, reverse_path, sender_id, flags, dues, prefix)"
+                          " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_LETTER_SET_DUES] = "UPDATE letter SET dues = ?2 WHERE id = ?1",
+    [SQL_LETTER_DELETE] = "DELETE FROM letter WHERE id = ?1",
+    [SQL_DUE_INSERT] = "INSERT INTO due(letter_id, destination_id, created, next_at, attempts, reply, n_recipients,"
+                       " recipients) VALUES(?1, ?2, ?3, ?3, 0, '', ?4, ?5)",
+    [SQL_DUE_DEFER] = "UPDATE due SET next_at = ?2, attempts = attempts + 1, reply = ?3, n_recipients = ?4,"
+                      " recipients = ?5 WHERE id = ?1",
+    [SQL_DUE_DELETE] = "DELETE FROM due WHERE id = ?1",
+    [SQL_DUE_FOR_CHANGE] =
+        "SELECT d.letter_id, d.destination_id, d.n_recipients, l.dues, l.body_id, l.sender_id,"
+        " l.size + length(l.prefix) FROM due d CROSS JOIN letter l ON l.id = d.letter_id WHERE d.id = ?1",
+    [SQL_DUE_LOAD] = "SELECT " DUE_COLUMNS " FROM " DUES_OF_DESTINATION
+                     " WHERE x.name = ?1 AND d.next_at <= ?2 ORDER BY d.next_at, d.id",
+    [SQL_DUE_EXPIRED] = "SELECT " DUE_COLUMNS " FROM " DUES_OF_DESTINATION
+                        " WHERE x.oldest < ?1 AND d.created < ?1 ORDER BY x.oldest, x.id, d.created, d.id",
+    [SQL_DUE_PAGE] = "SELECT " DUE_COLUMNS " FROM " DUES_OF_DESTINATION
+                     " WHERE x.name = ?1 AND (d.created, d.id) > (?2, ?3) ORDER BY d.created, d.id",
+    [SQL_DUE_FIND] = "SELECT " DUE_COLUMNS " FROM due d CROSS JOIN destination x ON x.id = d.destination_id"
+                     " CROSS JOIN letter l ON l.id = d.letter_id LEFT JOIN sender s ON s.id = l.sender_id"
+                     " WHERE d.id = ?1",
+    [SQL_DUE_FIRST_NEXT] = "SELECT next_at FROM due WHERE destination_id = ?1 ORDER BY next_at LIMIT 1",
+    [SQL_DUE_FIRST_CREATED] = "SELECT created FROM due WHERE destination_id = ?1 ORDER BY created LIMIT 1",
+    [SQL_DUE_NEXT_AFTER] = "SELECT d.next_at FROM destination x CROSS JOIN due d ON d.destination_id = x.id"
+                           " WHERE x.name = ?1 AND d.next_at > ?2 ORDER BY d.next_at LIMIT 1",
+    [SQL_DUE_RETRY] = "UPDATE due SET next_at = ?2 WHERE id IN"
+                      " (SELECT id FROM due WHERE destination_id = ?1 AND next_at > ?2 ORDER BY next_at LIMIT ?3)",
+    [SQL_DESTINATION_BY_NAME] = "SELECT id, next_at, deferred_until, attempts, oldest, dues, recipients, octets"
+                                " FROM destination WHERE name = ?1",
+    [SQL_DESTINATION_BY_ID] = "SELECT id, next_at, deferred_until, attempts, oldest, dues, recipients, octets"
+                              " FROM destination WHERE id = ?1",
+    [SQL_DESTINATION_INSERT] = "INSERT INTO destination(name, next_at, oldest, dues, recipients, octets)"
+                               " VALUES(?1, 0, 0, 0, 0, 0)",
+    [SQL_DESTINATION_SAVE] = "UPDATE destination SET next_at = ?2, oldest = ?3, dues = ?4, recipients = ?5,"
+                             " octets = ?6 WHERE id = ?1",
+    [SQL_DESTINATION_SET_FAILURE] =
+        "UPDATE destination SET next_at = ?2, deferred_until = ?3, attempts = ?4,"
+        " failing_since = iif(?4 > 0 AND attempts > 0, failing_since, ?5), error = ?6 WHERE id = ?1",
+    [SQL_DESTINATION_RETRY] = "UPDATE destination SET deferred_until = 0, next_at = ?2 WHERE id = ?1",
+    [SQL_DESTINATION_DELETE] = "DELETE FROM destination WHERE id = ?1",
+    [SQL_DESTINATION_READY] = "SELECT " DESTINATION_COLUMNS " FROM destination"
+                              " WHERE next_at <= ?1 AND (next_at, name) > (?2, ?3) ORDER BY next_at, name LIMIT ?4",
+    [SQL_DESTINATION_NEXT_AFTER] = "SELECT next_at FROM destination WHERE next_at > ?1 ORDER BY next_at LIMIT 1",
+    [SQL_DESTINATION_LIST] = "SELECT " DESTINATION_COLUMNS " FROM destination WHERE name > ?1 ORDER BY name LIMIT ?2",
+    [SQL_DESTINATION_SHOW] = "SELECT " DESTINATION_COLUMNS " FROM destination WHERE name = ?1",
+    [SQL_DESTINATION_OLDEST] = "SELECT oldest FROM destination WHERE oldest > 0 ORDER BY oldest LIMIT 1",
+    [SQL_DESTINATION_NAME_AFTER] = "SELECT name FROM destination WHERE name > ?1 ORDER BY name LIMIT 1",
+    [SQL_SENDER_BY_ACCOUNT] = "SELECT id, recipients FROM sender WHERE account_id = ?1",
+    [SQL_SENDER_INSERT] = "INSERT INTO sender(account_id, recipients) VALUES(?1, 0)",
+    [SQL_SENDER_TAKE] = "UPDATE sender SET recipients = recipients + ?2 WHERE id = ?1",
+    [SQL_SENDER_DELETE_IDLE] = "DELETE FROM sender WHERE id = ?1 AND recipients = 0",
+    [SQL_SENDER_FORGET] = "UPDATE sender SET account_id = NULL WHERE account_id = ?1",
+    [SQL_QUEUE_LOAD] = "SELECT destinations, letters, dues, recipients, octets FROM queue WHERE id = 1",
+    [SQL_QUEUE_SAVE] = "UPDATE queue SET destinations = ?1, letters = ?2, dues = ?3, recipients = ?4, octets = ?5"
+                       " WHERE id = 1",
+
+    // One that was fetched more than a day from now was fetched under a clock that was wrong.
+    [SQL_STS_FIND] = "SELECT id, mode, mx, max_age, fetched_at FROM sts_policy"
+                     " WHERE domain = ?1 AND fetched_at + max_age > ?2 AND fetched_at <= ?2 + 86400",
+    [SQL_STS_UPDATE] = "UPDATE sts_policy SET id = ?2, mode = ?3, mx = ?4, max_age = ?5, fetched_at = ?6"
+                       " WHERE domain = ?1",
+    [SQL_STS_INSERT] = "INSERT INTO sts_policy(domain, id, mode, mx, max_age, fetched_at)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_STS_TRIM] = "DELETE FROM sts_policy WHERE domain IN"
+                     " (SELECT domain FROM sts_policy ORDER BY fetched_at DESC LIMIT -1 OFFSET ?1)",
+    [SQL_STS_DELETE] = "DELETE FROM sts_policy WHERE domain = ?1",
+    [SQL_STS_PURGE] = "DELETE FROM sts_policy WHERE domain IN"
+                      " (SELECT domain FROM sts_policy WHERE fetched_at + max_age <= ?1"
+                      " ORDER BY fetched_at + max_age LIMIT ?2)",
 
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",

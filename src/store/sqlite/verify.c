@@ -36,6 +36,9 @@ struct check {
     const char *sql;
 };
 
+// Whatever refers to a body: an entry of a mailbox, or a letter in the queue.
+#define REFERENCES "(SELECT body_id, key, size FROM entry UNION ALL SELECT body_id, key, size FROM letter)"
+
 static const struct check checks[] = {
     {"account", "has no INBOX",
      "SELECT id FROM account a WHERE NOT EXISTS"
@@ -61,18 +64,48 @@ static const struct check checks[] = {
     {"mailbox", "is there, but was deleted with its account",
      "SELECT id FROM mailbox WHERE id IN (SELECT mailbox_id FROM doomed)"},
     {"body", "is missing, but a message refers to it",
-     "SELECT DISTINCT body_id FROM entry WHERE body_id NOT IN (SELECT id FROM body)"},
+     "SELECT DISTINCT body_id FROM " REFERENCES " WHERE body_id NOT IN (SELECT id FROM body)"},
     {"body", "counts references that are not there, or misses some",
-     "SELECT b.id FROM body b LEFT JOIN (SELECT body_id, count(*) AS n FROM entry GROUP BY body_id) e ON e.body_id = "
-     "b.id"
-     " WHERE b.refs != ifnull(e.n, 0) OR b.refs < 1"},
+     "SELECT b.id FROM body b LEFT JOIN (SELECT body_id, count(*) AS n FROM " REFERENCES
+     " GROUP BY body_id) e ON e.body_id = b.id WHERE b.refs != ifnull(e.n, 0) OR b.refs < 1"},
     {"body", "has another size than a message that refers to it",
-     "SELECT DISTINCT b.id FROM entry e JOIN body b ON b.id = e.body_id WHERE b.size != e.size"},
+     "SELECT DISTINCT b.id FROM " REFERENCES " e JOIN body b ON b.id = e.body_id WHERE b.size != e.size"},
     {"body", "has octets both in the database and in a file, or nowhere",
      "SELECT id FROM body b WHERE (file IS NULL) != EXISTS(SELECT 1 FROM body_data d WHERE d.id = b.id)"},
     {"body", "has octets but no row", "SELECT id FROM body_data WHERE id NOT IN (SELECT id FROM body)"},
     {"body", "has a message with a malformed key",
-     "SELECT DISTINCT body_id FROM entry WHERE length(key) != 33 OR substr(key, 1, 1) != x'01'"},
+     "SELECT DISTINCT body_id FROM " REFERENCES " WHERE length(key) != 33 OR substr(key, 1, 1) != x'01'"},
+
+    {"due row", "belongs to no letter", "SELECT id FROM due WHERE letter_id NOT IN (SELECT id FROM letter)"},
+    {"due row", "belongs to no destination",
+     "SELECT id FROM due WHERE destination_id NOT IN (SELECT id FROM destination)"},
+    {"due row", "has another number of recipients than it counts, or none",
+     "SELECT id FROM due WHERE n_recipients < 1"
+     " OR n_recipients != length(recipients) - length(replace(recipients, char(10), ''))"
+     " OR substr(recipients, -1) != char(10) OR substr(recipients, 1, 1) = char(10)"
+     " OR instr(recipients, char(10) || char(10))"},
+    {"letter", "counts due rows that are not there, or misses some",
+     "SELECT l.id FROM letter l LEFT JOIN (SELECT letter_id, count(*) AS n FROM due GROUP BY letter_id) d"
+     " ON d.letter_id = l.id WHERE l.dues != ifnull(d.n, 0) OR l.dues < 1"},
+    {"letter", "has a sender that is not there",
+     "SELECT id FROM letter WHERE sender_id != 0 AND sender_id NOT IN (SELECT id FROM sender)"},
+    {"sender", "is an account that is not there",
+     "SELECT id FROM sender WHERE account_id IS NOT NULL AND account_id NOT IN (SELECT id FROM account)"},
+    {"sender", "its counter differs from its letters",
+     "SELECT s.id FROM sender s LEFT JOIN (SELECT l.sender_id, sum(d.n_recipients) AS n FROM due d"
+     " JOIN letter l ON l.id = d.letter_id GROUP BY l.sender_id) d ON d.sender_id = s.id"
+     " WHERE s.recipients != ifnull(d.n, 0) OR s.recipients < 1"},
+    {"destination", "its counters or times differ from its due rows",
+     "SELECT x.id FROM destination x LEFT JOIN (SELECT d.destination_id, count(*) AS dues,"
+     " sum(d.n_recipients) AS recipients, sum(l.size + length(l.prefix)) AS octets, min(d.next_at) AS next_at,"
+     " min(d.created) AS oldest FROM due d JOIN letter l ON l.id = d.letter_id GROUP BY d.destination_id) d"
+     " ON d.destination_id = x.id WHERE (x.dues, x.recipients, x.octets, x.next_at, x.oldest)"
+     " IS NOT (d.dues, d.recipients, d.octets, max(d.next_at, x.deferred_until), d.oldest)"},
+    {"queue", "its counters differ from what is in it",
+     "SELECT 1 WHERE (SELECT count(*) FROM queue WHERE id = 1 AND destinations = (SELECT count(*) FROM destination)"
+     " AND letters = (SELECT count(*) FROM letter) AND dues = (SELECT count(*) FROM due)"
+     " AND recipients = (SELECT ifnull(sum(n_recipients), 0) FROM due)"
+     " AND octets = (SELECT ifnull(sum(size + length(prefix)), 0) FROM letter)) != 1"},
 };
 
 static bool run_check(struct verify *v, const struct check *check) {
@@ -128,11 +161,11 @@ static void check_body(struct verify *v, uint64_t id, const uint8_t key[BODY_KEY
     body_access_close(&body);
 }
 
-// One body may be in many mailboxes; it is read once as long as all agree on its key.
+// One body may be in many mailboxes and in the queue; it is read once as long as all agree on its key.
 static bool check_bodies(struct verify *v) {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(v->db->handle,
-                                "SELECT DISTINCT body_id, key FROM entry WHERE length(key) = 33"
+                                "SELECT DISTINCT body_id, key FROM " REFERENCES " WHERE length(key) = 33"
                                 " AND body_id IN (SELECT id FROM body) ORDER BY body_id",
                                 -1, &stmt, NULL);
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "store/test_support.h"
+#include "store/queue_support.h"
 
 // A small store: accounts 1 and 2, message 1 (body 1, inline) in both, message 2 (body 2, in a file) in account 1.
 static void fill(struct fixture *f) {
@@ -104,6 +104,82 @@ static void test_rows(void **state) {
     fixture_done(&f);
 }
 
+// Letters 1 to one.net and two.net from account 1, and 2 to one.net from nobody.
+static void fill_queue(struct fixture *f) {
+    fixture_init(f);
+    make_account(f, "a@example.org", NULL);
+    uint64_t first = send_letter(f, 1, "b@one.net c@one.net d@two.net");
+    send_letter(f, 0, "b@one.net");
+    assert_int_equal(settle(f, first, "c@one.net b@one.net", 5, "450"), STORE_OK);
+    assert_int_equal(defer(f, "two.net", 1, 5, "refused"), STORE_OK);
+    fixture_close(f);
+}
+
+static void test_queue(void **state) {
+    static const struct {
+        const char *damage, *want, *repair;
+    } cases[] = {
+        {"UPDATE due SET letter_id = 9 WHERE id = 3",
+         "due row 3: belongs to no letter\nletter 2: counts due rows that are not there, or misses some\n"
+         "destination 1: its counters or times differ from its due rows\n",
+         "UPDATE due SET letter_id = 2 WHERE id = 3"},
+        {"UPDATE due SET destination_id = 9 WHERE id = 2",
+         "due row 2: belongs to no destination\n"
+         "destination 2: its counters or times differ from its due rows\n",
+         "UPDATE due SET destination_id = 2 WHERE id = 2"},
+        {"UPDATE due SET recipients = 'd@two.net' WHERE id = 2",
+         "due row 2: has another number of recipients than it counts, or none\n",
+         "UPDATE due SET recipients = 'd@two.net' || char(10) WHERE id = 2"},
+        {"UPDATE letter SET sender_id = 9 WHERE id = 1",
+         "letter 1: has a sender that is not there\nsender 1: its counter differs from its letters\n",
+         "UPDATE letter SET sender_id = 1 WHERE id = 1"},
+        {"UPDATE sender SET recipients = 2", "sender 1: its counter differs from its letters\n",
+         "UPDATE sender SET recipients = 3"},
+        {"UPDATE sender SET account_id = 9", "sender 1: is an account that is not there\n",
+         "UPDATE sender SET account_id = 1"},
+        {"UPDATE destination SET octets = 1 WHERE id = 1",
+         "destination 1: its counters or times differ from its due rows\n",
+         "UPDATE destination SET octets = 68 WHERE id = 1"},
+        {"UPDATE destination SET next_at = next_at + 1 WHERE id = 2",
+         "destination 2: its counters or times differ from its due rows\n",
+         "UPDATE destination SET next_at = next_at - 1 WHERE id = 2"},
+        {"UPDATE destination SET oldest = oldest - 1 WHERE id = 2",
+         "destination 2: its counters or times differ from its due rows\n",
+         "UPDATE destination SET oldest = oldest + 1 WHERE id = 2"},
+        {"INSERT INTO destination VALUES(7, 'x', 0, 0, 0, 0, 0, 0, 0, 0, '')",
+         "destination 7: its counters or times differ from its due rows\n"
+         "queue 1: its counters differ from what is in it\n",
+         "DELETE FROM destination WHERE id = 7"},
+        {"UPDATE queue SET octets = octets + 1", "queue 1: its counters differ from what is in it\n",
+         "UPDATE queue SET octets = octets - 1"},
+        {"UPDATE letter SET body_id = 9 WHERE id = 2",
+         "body 9: is missing, but a message refers to it\n"
+         "body 2: counts references that are not there, or misses some\n",
+         "UPDATE letter SET body_id = 2 WHERE id = 2"},
+        {"UPDATE body SET refs = 2 WHERE id = 1", "body 1: counts references that are not there, or misses some\n",
+         "UPDATE body SET refs = 1 WHERE id = 1"},
+        {"UPDATE letter SET key = CAST(key || x'00' AS BLOB) WHERE id = 2",
+         "body 2: has a message with a malformed key\n", "UPDATE letter SET key = substr(key, 1, 33)"},
+        {"UPDATE letter SET key = CAST(substr(key, 1, 32) || x'00' AS BLOB) WHERE id = 2", "body 2: does not decrypt\n",
+         NULL},
+    };
+    struct fixture f;
+    fill_queue(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int n;
+        assert_string_equal(fixture_verify(&f, &n), "");
+        fixture_sql(&f, cases[i].damage);
+        const char *got = fixture_verify(&f, &n);
+        assert_string_equal(got, cases[i].want);
+        if (cases[i].repair != NULL)
+            fixture_sql(&f, cases[i].repair);
+    }
+    fixture_open(&f);
+    assert_int_equal(settle(&f, 1, NULL, 0, ""), STORE_OK);
+    assert_int_equal(settle(&f, 3, NULL, 0, ""), STORE_OK);
+    fixture_done(&f);
+}
+
 static void test_files(void **state) {
     struct fixture f;
     int n;
@@ -172,10 +248,8 @@ static void test_nothing_there(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_pages),
-        cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_rows),  cmocka_unit_test(test_queue),         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_pages), cmocka_unit_test(test_nothing_there),
     };
     return cmocka_run_group_tests_name("store/verify", tests, NULL, NULL);
 }
