@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "intake/intake.h"
 #include "mail/dsn.h"
-#include "mail/header.h"
 
 enum {
     MESSAGE_ID_OCTETS = 16, // of the identity: enough to be unique
@@ -28,10 +27,9 @@ void bounce_recipient(struct recipient *r, enum bounce_reason why, struct arena 
         r->failed_status = SLICE("5.2.2");
         n = snprintf(text, sizeof(text), "552 5.2.2 <%.*s> Quota exceeded (mailbox for user is full)", len, who);
         break;
-    case BOUNCE_NO_ROUTE:
-        r->failed_status = SLICE("5.4.4");
-        n = snprintf(text, sizeof(text), "550 5.4.4 <%.*s> No route: this relay does not deliver to other servers", len,
-                     who);
+    case BOUNCE_NOWHERE:
+        r->failed_status = SLICE("5.1.2");
+        n = snprintf(text, sizeof(text), "550 5.1.2 <%.*s> Bad destination: there can be no such domain", len, who);
         break;
     }
     ASSERT(n > 0 && (size_t)n < sizeof(text));
@@ -64,11 +62,11 @@ bool bounce_write(const struct bounce *b, struct buf *out) {
     ASSERT(n > 0 && (size_t)n < sizeof(message_id));
 
     struct dsn_recipient *failed = mem_zalloc(b->recipients->n, sizeof(*failed));
-    // The header goes back as it would have been delivered: a subject in clear text rests in no mailbox, not even its
-    // author's.
+    // The header goes back as it would have been delivered: the subject that somebody submitted in clear text rests in
+    // no mailbox, not even its author's.
     struct buf header;
     buf_init(&header, HEADER_MAX);
-    bool ok = header_rewrite(b->header, HEADER_EDIT_SUBMITTED, &header);
+    bool ok = header_rewrite(b->header, b->edit, &header);
     struct dsn d = {
         .domain = b->domain,
         .to = b->sender,

@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "intake/bounce.h"
+#include "intake/domain.h"
 #include "intake/fake_account.h"
 #include "intake/fake_store.h"
 #include "intake/identity.h"
@@ -64,6 +65,44 @@ static void test_recipients(void **state) {
     arena_reset(&arena);
 }
 
+static void test_domain(void **state) {
+    (void)state;
+    static const struct {
+        const char *domain, *want;
+        enum domain_kind kind;
+    } rows[] = {
+        {"A.Example", "a.example", DOMAIN_NAME},
+        {"_x.a.example", "_x.a.example", DOMAIN_NAME},
+        {"b\xC3\x9C"
+         "cher.example",
+         "xn--bcher-kva.example", DOMAIN_NAME},
+        {"bu\xCC\x88"
+         "cher.example",
+         "xn--bcher-kva.example", DOMAIN_NAME}, // in pieces (NFD)
+        {"\xE5\x85\xAC\xE5\x8F\xB8.cn", "xn--55qx5d.cn", DOMAIN_NAME},
+        {"localhost", "localhost", DOMAIN_NOWHERE},
+        {"10.0.0.1", "10.0.0.1", DOMAIN_NOWHERE},
+        {"[192.0.2.1]", "[192.0.2.1]", DOMAIN_LITERAL},
+        {"[IPV6:2001:DB8:0:0::1]", "[ipv6:2001:db8::1]", DOMAIN_LITERAL},
+        {"[IPv6:::ffff:192.0.2.1]", "[192.0.2.1]", DOMAIN_LITERAL},
+        {"[IPv6:x]", "[ipv6:x]", DOMAIN_NOWHERE},
+        {"", "", DOMAIN_NOWHERE},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char got[DOMAIN_SIZE];
+        enum domain_kind kind = domain_canonical(slice_from_cstr(rows[i].domain), got);
+        if (kind != rows[i].kind || strcmp(got, rows[i].want) != 0)
+            fail_msg("%s: want %d [%s] got %d [%s]", rows[i].domain, rows[i].kind, rows[i].want, kind, got);
+    }
+    char long_name[400], got[DOMAIN_SIZE];
+    memset(long_name, 'a', sizeof(long_name));
+    for (size_t i = 60; i < sizeof(long_name); i += 60)
+        long_name[i] = '.';
+    assert_int_equal(domain_canonical(slice_make(long_name, sizeof(long_name)), got), DOMAIN_NOWHERE);
+    assert_int_equal(domain_canonical(slice_make(long_name, 255), got), DOMAIN_NOWHERE);
+    assert_int_equal(domain_canonical(slice_make(long_name, 253), got), DOMAIN_NAME);
+}
+
 static void test_many_recipients(void **state) {
     (void)state;
     struct arena arena;
@@ -108,7 +147,7 @@ static void test_identity(void **state) {
     identity_of_bounce(ids[1], &r, bounces[1]);
     bounce_recipient(&r.list[0], BOUNCE_FULL, &arena);
     identity_of_bounce(ids[0], &r, bounces[2]);
-    bounce_recipient(&r.list[1], BOUNCE_NO_ROUTE, &arena);
+    bounce_recipient(&r.list[1], BOUNCE_NOWHERE, &arena);
     identity_of_bounce(ids[0], &r, bounces[3]);
     for (size_t i = 0; i < ARRAY_LEN(bounces); i++)
         for (size_t j = 0; j < i; j++)
@@ -145,26 +184,29 @@ static void test_policy_sender(void **state) {
 static void test_policy_order(void **state) {
     (void)state;
     for (unsigned bits = 0; bits < 64; bits++) {
-        struct policy_facts f = {
-            .over_size = bits & 1,
-            .bad_data = bits & 2,
-            .kind = bits & 4    ? GATE_MALFORMED
-                    : bits & 32 ? GATE_CLEAR
-                                : GATE_ENCRYPTED,
-            .gate_reason = "why",
-            .header = bits & 8 ? SLICE("From: <b@d>\r\n\r\n") : SLICE("From: Alice <A@d>\r\n\r\n"),
+        struct policy_submission f = {
+            .message =
+                {
+                    .over_size = bits & 1,
+                    .bad_data = bits & 2,
+                    .kind = bits & 4    ? GATE_MALFORMED
+                            : bits & 32 ? GATE_CLEAR
+                                        : GATE_ENCRYPTED,
+                    .gate_reason = "why",
+                    .header = bits & 8 ? SLICE("From: <b@d>\r\n\r\n") : SLICE("From: Alice <A@d>\r\n\r\n"),
+                },
             .mail_from = SLICE("a@d"),
             .sender_blocked = bits & 16,
         };
-        const char *want = f.over_size        ? "552 Message exceeds maximum size"
-                           : f.bad_data       ? "500 Invalid DATA"
-                           : bits & 4         ? "500 Failed to parse message: why"
-                           : bits & 8         ? "500 Invalid FROM <b@d> for <a@d>"
-                           : f.sender_blocked ? "550 5.7.1 <a@d>: Sender address rejected: this account may not send"
-                           : f.kind == GATE_CLEAR ? "523 Encryption Needed: Invalid Unencrypted Mail"
-                                                  : NULL;
+        const char *want = f.message.over_size  ? "552 Message exceeds maximum size"
+                           : f.message.bad_data ? "500 Invalid DATA"
+                           : bits & 4           ? "500 Failed to parse message: why"
+                           : bits & 8           ? "500 Invalid FROM <b@d> for <a@d>"
+                           : f.sender_blocked   ? "550 5.7.1 <a@d>: Sender address rejected: this account may not send"
+                           : f.message.kind == GATE_CLEAR ? "523 Encryption Needed: Invalid Unencrypted Mail"
+                                                          : NULL;
         struct intake_reply reply = {""};
-        assert_int_equal(policy_check_message(&f, &reply), want == NULL);
+        assert_int_equal(policy_check_submission(&f, &reply), want == NULL);
         assert_string_equal(reply.text, want != NULL ? want : "");
     }
 }
@@ -200,7 +242,8 @@ static void test_free_at_every_moment(void **state) {
             fake_store_init(&store);
             struct config_holder *config = config_holder_new(
                 config_parse(SLICE("[params]\nmail_domain = relay.test\n"), "test", NULL, NULL, NULL));
-            struct intake *in = intake_new(config, &store, &accounts);
+            struct intake *in =
+                intake_new(&(struct intake_settings){.config = config, .store = &store, .accounts = &accounts});
             struct intake_sender sender = {.account_id = 1, .login = SLICE("alice@relay.test")};
             struct intake_txn *t = intake_txn_new(in, loop, &sender, SLICE("alice@relay.test"));
             struct intake_reply reply;
@@ -224,13 +267,10 @@ static void test_free_at_every_moment(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recipients),
-        cmocka_unit_test(test_many_recipients),
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_policy_sender),
-        cmocka_unit_test(test_policy_order),
-        cmocka_unit_test(test_reply_is_one_line),
-        cmocka_unit_test(test_free_at_every_moment),
+        cmocka_unit_test(test_recipients),        cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_many_recipients),   cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_policy_sender),     cmocka_unit_test(test_policy_order),
+        cmocka_unit_test(test_reply_is_one_line), cmocka_unit_test(test_free_at_every_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "intake/recipients.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
+#include "intake/domain.h"
 
 enum { CAPACITY_FIRST = 8 };
 
@@ -25,23 +29,26 @@ static void grow(struct recipients *r) {
 }
 
 // The name under which two spellings are one mailbox: ours in lower case without +detail; the local part of others is
-// their affair (RFC 5321 2.4), only the domain is folded.
-static size_t write_mailbox(const struct address *a, bool is_local, char ret[ADDRESS_MAX + 1]) {
-    if (is_local) {
-        address_normalize(a, true, ret);
-        return strlen(ret);
-    }
-    ASSERT(a->whole.len <= ADDRESS_MAX);
-    for (size_t i = 0; i < a->whole.len; i++)
-        ret[i] = i < a->local.len ? a->whole.ptr[i] : ascii_lower(a->whole.ptr[i]);
-    return a->whole.len;
+// their affair (RFC 5321 2.4), only the domain has one spelling.
+static size_t write_mailbox(const struct address *a, const char *domain, bool is_local, char ret[ADDRESS_MAX + 1]) {
+    int n = snprintf(ret, ADDRESS_MAX + 1, "%.*s@%s", SLICE_FMT(a->local), domain);
+    ASSERT(n > 0 && n <= ADDRESS_MAX);
+    if (!is_local)
+        return (size_t)n;
+    char text[ADDRESS_MAX + 1];
+    memcpy(text, ret, (size_t)n);
+    struct slice whole = slice_make(text, (size_t)n);
+    struct address one = {whole, slice_sub(whole, 0, a->local.len), slice_sub(whole, a->local.len + 1, whole.len)};
+    address_normalize(&one, true, ret);
+    return strlen(ret);
 }
 
 enum recipients_result recipients_add(struct recipients *r, struct arena *arena, const struct address *a,
                                       struct slice domain, size_t max) {
-    char mailbox[ADDRESS_MAX + 1];
-    bool is_local = slice_eq_ci(a->domain, domain);
-    struct slice key = slice_make(mailbox, write_mailbox(a, is_local, mailbox));
+    char mailbox[ADDRESS_MAX + 1], canonical[DOMAIN_SIZE];
+    enum domain_kind kind = domain_canonical(a->domain, canonical);
+    bool is_local = slice_eq_ci(slice_from_cstr(canonical), domain);
+    struct slice key = slice_make(mailbox, write_mailbox(a, canonical, is_local, mailbox));
     if (r->n > 0 && *probe(r, key) != 0)
         return RECIPIENTS_KNOWN;
     if (r->n >= max)
@@ -51,11 +58,14 @@ enum recipients_result recipients_add(struct recipients *r, struct arena *arena,
         .given = arena_copy(arena, a->whole), .mailbox = arena_copy(arena, key), .is_local = is_local};
     if (one.given.ptr == NULL || one.mailbox.ptr == NULL)
         return RECIPIENTS_TOO_MANY;
+    bool is_remote = !is_local && kind != DOMAIN_NOWHERE;
+    one.destination = is_remote ? slice_sub(one.mailbox, a->local.len + 1, one.mailbox.len) : SLICE_EMPTY;
     if (r->n == r->capacity)
         grow(r);
     *probe(r, one.mailbox) = (uint16_t)(r->n + 1);
     r->list[r->n++] = one;
     r->n_local += is_local;
+    r->n_remote += is_remote;
     return RECIPIENTS_ADDED;
 }
 

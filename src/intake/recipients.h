@@ -12,9 +12,11 @@
 #include "mail/address.h"
 
 struct recipient {
-    struct slice given;   // as the sender wrote it; a bounce names it so
-    struct slice mailbox; // local: lower case without +detail; remote: with the domain in lower case. Unique.
+    struct slice given; // as the sender wrote it; a bounce names it so
+    // Unique. Local: lower case without +detail; remote: as it is given to the peer, the domain as in `destination`.
+    struct slice mailbox;
     bool is_local;
+    struct slice destination; // domain_canonical() of a remote one; empty when there can be no such domain
     // Set when it cannot be delivered: enhanced status and the SMTP reply that says why (RFC 3464). Empty otherwise.
     struct slice failed_status, failed_reply;
 };
@@ -22,7 +24,7 @@ struct recipient {
 // Zeroed is empty.
 struct recipients {
     struct recipient *list;
-    size_t n, n_local;
+    size_t n, n_local, n_remote; // what is neither has no destination
     size_t capacity;
     uint16_t *slots; // open addressing: index + 1 into list; twice the capacity
 };

@@ -29,7 +29,8 @@ static void run_message(struct run *r, struct config_holder *config, struct slic
     struct loop *loop = loop_new();
     struct account_service accounts = {.sends_left = 1};
     fake_store_init(&r->store);
-    struct intake *in = intake_new(config, &r->store, &accounts);
+    struct intake *in =
+        intake_new(&(struct intake_settings){.config = config, .store = &r->store, .accounts = &accounts});
     struct intake_sender sender = {.account_id = 1, .login = SLICE("alice@relay.test")};
     struct intake_txn *t = intake_txn_new(in, loop, &sender, SLICE("alice@relay.test"));
     if (to_self)

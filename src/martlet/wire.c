@@ -66,7 +66,8 @@ static bool build_store(struct wire *w, const struct config *c, const char **ret
 static void build_services(struct wire *w, const struct bundle *b) {
     w->crypt = worker_pool_new("crypt", crew_size(w->crew));
     w->accounts = account_service_new(w->config, w->store, w->crypt);
-    w->intake = intake_new(w->config, w->store, w->accounts);
+    w->intake = intake_new(
+        &(struct intake_settings){.config = w->config, .store = w->store, .accounts = w->accounts, .crypt = w->crypt});
     struct wire_rooms rooms = {
         .config = w->config,
         .accounts = w->accounts,

@@ -47,17 +47,28 @@ void dialogue_connect(struct dialogue *d, bool tls) {
     loop_run_ready(d->loop);
 }
 
-void dialogue_open(struct dialogue *d, bool tls, const char *const *settings) {
-    *d = (struct dialogue){.accounts.sends_left = 10};
+static void open_role(struct dialogue *d, enum smtp_role role, bool tls, const char *const *settings) {
+    *d = (struct dialogue){.accounts.sends_left = 10, .sender = "alice@relay.test"};
+    if (role == SMTP_ROLE_RELAY)
+        d->sender = "alice@[192.0.2.9]";
     buf_init(&d->replies, 16 * 1024 * 1024);
     d->loop = loop_new();
     struct config *config = config_parse(SLICE("[params]\nmail_domain = relay.test\n"), "test", settings, NULL, NULL);
     ASSERT(config != NULL);
     d->config = config_holder_new(config);
     fake_store_init(&d->store);
-    d->intake = intake_new(d->config, &d->store, &d->accounts);
-    d->server = (struct smtp_server){.config = d->config, .accounts = &d->accounts, .intake = d->intake};
+    d->intake =
+        intake_new(&(struct intake_settings){.config = d->config, .store = &d->store, .accounts = &d->accounts});
+    d->server = (struct smtp_server){.role = role, .config = d->config, .accounts = &d->accounts, .intake = d->intake};
     dialogue_connect(d, tls);
+}
+
+void dialogue_open(struct dialogue *d, bool tls, const char *const *settings) {
+    open_role(d, SMTP_ROLE_SUBMISSION, tls, settings);
+}
+
+void dialogue_open_relay(struct dialogue *d, bool tls, const char *const *settings) {
+    open_role(d, SMTP_ROLE_RELAY, tls, settings);
 }
 
 void dialogue_close(struct dialogue *d) {
@@ -145,6 +156,21 @@ static bool expect_number(struct dialogue *d, struct slice want, size_t have) {
     return slice_eq(want, slice_from_cstr(text)) || fail(d, want, slice_from_cstr(text));
 }
 
+size_t dialogue_check_replies(struct slice replies) {
+    size_t n = 0;
+    struct slice line;
+    while (slice_cut(replies, '\n', &line, &replies)) {
+        ASSERT(slice_ends_with(line, SLICE("\r")) && line.len >= 5);
+        for (size_t i = 0; i < 3; i++)
+            ASSERT(ascii_is_digit(line.ptr[i]));
+        ASSERT(line.ptr[3] == ' ' || line.ptr[3] == '-');
+        ASSERT(slice_find(slice_sub(line, 0, line.len - 1), '\r') == line.len - 1);
+        n += slice_eq(line, SLICE("250 OK\r"));
+    }
+    ASSERT(line.len == 0); // the last line is complete
+    return n;
+}
+
 // ---- the script ----
 
 static bool run_hello(struct dialogue *d) {
@@ -162,7 +188,9 @@ static bool run_auth(struct dialogue *d, struct slice user) {
 }
 
 static bool run_to(struct dialogue *d, struct slice list) {
-    send_line(d, SLICE("MAIL FROM:<alice@relay.test>"));
+    char from[600];
+    (void)snprintf(from, sizeof(from), "MAIL FROM:<%s>", d->sender);
+    send_line(d, slice_from_cstr(from));
     bool ok = expect(d, SLICE("250 2.1.0 OK"), false);
     for (struct slice w = slice_next_word(&list); ok && w.len > 0; w = slice_next_word(&list)) {
         char line[600];
@@ -175,6 +203,15 @@ static bool run_to(struct dialogue *d, struct slice list) {
         return false;
     send_line(d, SLICE("DATA"));
     return expect(d, SLICE("354 End data with <CR><LF>.<CR><LF>"), false);
+}
+
+static void run_message(struct dialogue *d) {
+    char from[600];
+    const char *rest = strstr(dialogue_message, "\r\n");
+    (void)snprintf(from, sizeof(from), "From: <%s>", d->sender);
+    dialogue_send(d, from, strlen(from));
+    dialogue_send(d, rest, strlen(rest));
+    send_line(d, SLICE("."));
 }
 
 static bool run_line(struct dialogue *d, struct slice line) {
@@ -199,10 +236,12 @@ static bool run_line(struct dialogue *d, struct slice line) {
         return run_to(d, arg);
     else if (slice_eq(word, SLICE("COUNT")))
         return expect_number(d, arg, d->store.n_delivered);
+    else if (slice_eq(word, SLICE("QUEUED")))
+        return expect_number(d, arg, d->store.n_queued);
     else if (slice_eq(word, SLICE("CLOSED")))
         return conn_memory_is_closed(d->conn) || fail(d, word, SLICE("open"));
     else if (slice_eq(word, SLICE("MESSAGE")))
-        dialogue_send(d, dialogue_message, strlen(dialogue_message)), send_line(d, SLICE("."));
+        run_message(d);
     else if (slice_eq(word, SLICE("EOF")))
         conn_memory_feed_eof(d->conn);
     else if (slice_eq(word, SLICE("TIMEOUT")))

@@ -31,7 +31,10 @@ void smtp_cmd_ehlo(struct smtp_session *s, struct slice argument) {
     smtp_session_reply(s, "250-PIPELINING");
     smtp_session_reply(s, "250-SIZE %llu", (unsigned long long)config->max_message_size);
     // Before the handshake no password may be sent; clients compare this line octet by octet.
-    smtp_session_reply(s, conn_is_tls(s->conn) ? "250-AUTH PLAIN LOGIN" : "250-STARTTLS");
+    if (!conn_is_tls(s->conn))
+        smtp_session_reply(s, "250-STARTTLS");
+    else if (!smtp_session_is_relay(s))
+        smtp_session_reply(s, "250-AUTH PLAIN LOGIN");
     smtp_session_reply(s, "250-ENHANCEDSTATUSCODES");
     smtp_session_reply(s, "250-8BITMIME");
     smtp_session_reply(s, "250-SMTPUTF8");

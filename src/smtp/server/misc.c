@@ -28,5 +28,6 @@ void smtp_cmd_vrfy(struct smtp_session *s, struct slice argument) {
 
 void smtp_cmd_help(struct smtp_session *s, struct slice argument) {
     (void)argument;
-    smtp_session_reply(s, "214 2.0.0 Message submission: RFC 6409, 5321, 4954, 3207, 3030");
+    smtp_session_reply(s, smtp_session_is_relay(s) ? "214 2.0.0 Mail exchange: RFC 5321, 3207, 3030, 6531"
+                                                   : "214 2.0.0 Message submission: RFC 6409, 5321, 4954, 3207, 3030");
 }

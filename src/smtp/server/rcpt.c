@@ -25,13 +25,17 @@ void smtp_cmd_rcpt(struct smtp_session *s, struct slice argument) {
         smtp_session_refuse(s, "501 5.5.4 Error: malformed parameter");
         return;
     }
-    if (s->txn == NULL) {
+    if (s->txn == NULL) { // of a submission by nobody
         s->n_refused++;
         smtp_session_refuse(s, "530 5.7.0 Authentication required");
         return;
     }
     struct intake_reply reply;
-    if (!intake_txn_rcpt(s->txn, to, &reply) && !is_temporary_number(&reply))
+    bool ok = intake_txn_rcpt(s->txn, to, &reply);
+    if (!ok && !is_temporary_number(&reply))
         s->n_refused++;
-    smtp_session_reply(s, "%s", reply.text);
+    if (!ok && reply.text[0] == '5' && smtp_session_is_relay(s))
+        smtp_session_refuse(s, reply.text); // who tries many of these looks for an open relay
+    else
+        smtp_session_reply(s, "%s", reply.text);
 }

@@ -42,6 +42,10 @@ void smtp_session_refuse(struct smtp_session *s, const char *reply) {
         smtp_session_close(s, "421 4.7.0 Error: too many errors");
 }
 
+bool smtp_session_is_relay(const struct smtp_session *s) {
+    return s->server->role == SMTP_ROLE_RELAY;
+}
+
 // ---- waiting ----
 
 void smtp_session_wait(struct smtp_session *s, enum smtp_wait what) {
@@ -66,15 +70,13 @@ void smtp_session_expect(struct smtp_session *s, size_t (*take)(struct smtp_sess
     conn_set_timeout(s->conn, timeout_ms);
 }
 
-static bool is_stranger_too_long(const struct smtp_session *s) {
-    return s->address == NULL && clock_mono_ms() - s->opened_ms > SMTP_LIFE_STRANGER_MS;
+// Places are few; whoever trickles octets must not keep one for ever.
+static bool has_overstayed(const struct smtp_session *s) {
+    uint64_t life = smtp_session_is_relay(s) ? SMTP_LIFE_RELAY_MS : SMTP_LIFE_STRANGER_MS;
+    return s->address == NULL && clock_mono_ms() - s->useful_ms > life;
 }
 
 static size_t take_command(struct smtp_session *s, struct slice octets) {
-    if (is_stranger_too_long(s)) {
-        smtp_session_close(s, "421 4.4.2 Error: timeout exceeded");
-        return octets.len;
-    }
     size_t max = slice_starts_with_ci(octets, SLICE("AUTH ")) ? SMTP_AUTH_LINE_MAX : SMTP_LINE_MAX;
     struct slice line;
     size_t used;
@@ -109,7 +111,8 @@ size_t smtp_session_skip_line(struct smtp_session *s, struct slice octets) {
 }
 
 void smtp_session_expect_command(struct smtp_session *s) {
-    smtp_session_expect(s, take_command, s->address != NULL ? SMTP_TIMEOUT_IDLE_MS : SMTP_TIMEOUT_STRANGER_MS);
+    bool is_known = s->address != NULL || smtp_session_is_relay(s);
+    smtp_session_expect(s, take_command, is_known ? SMTP_TIMEOUT_IDLE_MS : SMTP_TIMEOUT_STRANGER_MS);
     if (s->stopping)
         smtp_session_close(s, "421 4.3.2 Service shutting down");
 }
@@ -137,7 +140,7 @@ void *smtp_session_open(void *arg, struct conn *c) {
     s->server = arg;
     s->conn = c;
     s->sid = log_session_id();
-    s->opened_ms = clock_mono_ms();
+    s->useful_ms = clock_mono_ms();
     s->state = SMTP_STATE_GREETED;
     buf_init(&s->auth_user, SMTP_AUTH_LINE_MAX);
     smtp_session_expect_command(s);
@@ -147,6 +150,10 @@ void *smtp_session_open(void *arg, struct conn *c) {
 
 static size_t on_read(void *session, const char *data, size_t len) {
     struct smtp_session *s = session;
+    if (has_overstayed(s)) {
+        smtp_session_close(s, "421 4.4.2 Error: timeout exceeded");
+        return len;
+    }
     return s->take(s, slice_make(data, len));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One submission connection, from the greeting to the end. The connection calls it with octets; `take` says what they
-// are now (a command line, a line of AUTH, the message, a chunk), and each verb has its function in a file of its own.
+// One connection of either role, from the greeting to the end. The connection calls it with octets; `take` says what
+// they are now (a command line, a line of AUTH, the message, a chunk), and each verb has its function in a file of its
+// own.
 //
 // Whatever must be waited for (login, disk, commit) sets a bit in `waits` and pauses the connection, so that no command
 // overtakes another. Nothing here blocks or locks.
@@ -38,6 +39,7 @@ enum smtp_wait {
 enum {
     SMTP_TIMEOUT_STRANGER_MS = 60 * 1000,     // before authentication
     SMTP_LIFE_STRANGER_MS = 5 * 60 * 1000,    // the same, in all, however busy
+    SMTP_LIFE_RELAY_MS = 30 * 60 * 1000,      // of another mail server, without a message that was accepted
     SMTP_TIMEOUT_IDLE_MS = 5 * 60 * 1000,     // RFC 5321 4.5.3.2.7; clients keep a connection for 60 s
     SMTP_TIMEOUT_MESSAGE_MS = 10 * 60 * 1000, // without an octet inside the message (4.5.3.2.5, 4.5.3.2.6)
     SMTP_ERRORS_MAX = 20,                     // protocol errors, then 421
@@ -47,7 +49,7 @@ struct smtp_session {
     struct smtp_server *server;
     struct conn *conn;
     uint64_t sid;
-    uint64_t opened_ms;
+    uint64_t useful_ms; // when it last did something useful: began, or brought a message
     enum smtp_state state;
     unsigned waits;    // enum smtp_wait
     unsigned n_errors; // of the peer
@@ -78,6 +80,7 @@ struct smtp_session {
 
 // ---- session.c ----
 
+bool smtp_session_is_relay(const struct smtp_session *s);
 // One reply line; CRLF is added.
 void smtp_session_reply(struct smtp_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // The reply to a peer's mistake; too many of them end the session.

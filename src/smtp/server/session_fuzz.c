@@ -23,21 +23,6 @@ enum scene {
     SCENE_TIMEOUT = 1 << 7,
 };
 
-static size_t count_accepted(struct slice replies) {
-    size_t n = 0;
-    struct slice line;
-    while (slice_cut(replies, '\n', &line, &replies)) {
-        ASSERT(slice_ends_with(line, SLICE("\r")) && line.len >= 5);
-        for (size_t i = 0; i < 3; i++)
-            ASSERT(ascii_is_digit(line.ptr[i]));
-        ASSERT(line.ptr[3] == ' ' || line.ptr[3] == '-');
-        ASSERT(slice_find(slice_sub(line, 0, line.len - 1), '\r') == line.len - 1);
-        n += slice_eq(line, SLICE("250 OK\r"));
-    }
-    ASSERT(line.len == 0); // the last line is complete
-    return n;
-}
-
 static void feed(struct dialogue *d, unsigned scene, const uint8_t *data, size_t size) {
     size_t step = scene & SCENE_OCTETS ? 1 : size;
     for (size_t i = 0; i < size; i += step)
@@ -64,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ASSERT(dialogue_run(&d, "TO bob nobody far@other.example\n"));
     feed(&d, scene, data + 1, size - 1);
     // Nothing is stored that was not acknowledged (when the session ended early, the acknowledgement may be lost).
-    size_t accepted = count_accepted(conn_memory_output(d.conn));
+    size_t accepted = dialogue_check_replies(conn_memory_output(d.conn));
     if (accepted == 0 && !conn_memory_is_closed(d.conn))
         ASSERT(d.store.n_delivered == 0);
     dialogue_close(&d);

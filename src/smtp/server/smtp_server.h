@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The submission service (RFC 6409) on ports 465, 587 and 443 (ALPN smtp).
+// The server side of SMTP, in two roles: submission by our accounts (RFC 6409; ports 465, 587 and 443 with ALPN smtp),
+// and relay, where other mail servers bring mail for us (RFC 5321; port 25).
 #pragma once
 
 #include "net/conn.h"
@@ -9,9 +10,15 @@ struct config_holder;
 struct intake;
 struct tls_context;
 
+enum smtp_role {
+    SMTP_ROLE_SUBMISSION, // TLS and AUTH come first
+    SMTP_ROLE_RELAY,      // STARTTLS comes first; there is no AUTH, and recipients are ours alone
+};
+
 struct smtp_server {
+    enum smtp_role role;
     struct config_holder *config;
-    struct account_service *accounts;
+    struct account_service *accounts; // for submission
     struct intake *intake;
     struct tls_context *tls; // for STARTTLS
 };

@@ -62,7 +62,8 @@ static void start(struct stack *s) {
     store_set_on_change(s->store, hub_publish, s->hub);
     s->crypt = worker_pool_new("crypt", 2);
     s->accounts = account_service_new(s->config, s->store, s->crypt);
-    s->intake = intake_new(s->config, s->store, s->accounts);
+    s->intake = intake_new(
+        &(struct intake_settings){.config = s->config, .store = s->store, .accounts = s->accounts, .crypt = s->crypt});
     s->server = (struct smtp_server){.config = s->config, .accounts = s->accounts, .intake = s->intake};
 }
 

@@ -12,12 +12,15 @@ static void on_ready(void *arg) {
 void smtp_transaction_begin(struct smtp_session *s, struct slice mail_from) {
     s->state = SMTP_STATE_ENVELOPE;
     s->n_refused = 0;
-    if (s->address == NULL)
-        return; // every recipient will be refused
-    struct intake_sender sender = {
-        .account_id = s->account_id, .login = slice_from_cstr(s->address), .blocked = s->blocked};
-    s->txn = intake_txn_new(s->server->intake, conn_loop(s->conn), &sender, mail_from);
-    intake_txn_set_on_ready(s->txn, on_ready, s);
+    if (smtp_session_is_relay(s)) {
+        s->txn = intake_txn_new_inbound(s->server->intake, conn_loop(s->conn), mail_from);
+    } else if (s->address != NULL) { // else every recipient will be refused
+        struct intake_sender sender = {
+            .account_id = s->account_id, .login = slice_from_cstr(s->address), .blocked = s->blocked};
+        s->txn = intake_txn_new(s->server->intake, conn_loop(s->conn), &sender, mail_from);
+    }
+    if (s->txn != NULL)
+        intake_txn_set_on_ready(s->txn, on_ready, s);
 }
 
 void smtp_transaction_drop(struct smtp_session *s) {
@@ -33,11 +36,13 @@ size_t smtp_transaction_n_rcpts(const struct smtp_session *s) {
 }
 
 // A client that pipelines MAIL, RCPT and DATA and sees a recipient refused goes on with QUIT. After 354 that would be
-// the text of a message, so after a refusal no 354 is given (RFC 2920 3.1 asks clients to be ready for that).
+// the text of a message, so after a refusal no 354 is given (RFC 2920 3.1 asks clients to be ready for that). Other
+// mail servers know what they do: they send to those who were accepted.
 const char *smtp_transaction_refusal(const struct smtp_session *s) {
     if (smtp_transaction_n_rcpts(s) == 0)
         return s->n_refused > 0 ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command";
-    return s->n_refused > 0 ? "554 5.5.1 Error: a recipient was refused" : NULL;
+    bool counts = s->n_refused > 0 && !smtp_session_is_relay(s);
+    return counts ? "554 5.5.1 Error: a recipient was refused" : NULL;
 }
 
 void smtp_transaction_start_message(struct smtp_session *s) {
@@ -62,6 +67,10 @@ static void log_end(const struct smtp_session *s, const struct intake_reply *rep
 static void on_done(void *arg, const struct intake_reply *reply) {
     struct smtp_session *s = arg;
     log_end(s, reply);
+    if (reply->text[0] == '2') {
+        s->useful_ms = clock_mono_ms();
+        s->n_errors = 0;
+    }
     smtp_session_reply(s, "%s", reply->text);
     smtp_transaction_drop(s); // the reply is gone with it
     smtp_session_go_on(s, SMTP_WAIT_DISK | SMTP_WAIT_COMMIT);
