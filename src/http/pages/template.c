@@ -207,6 +207,10 @@ struct template *template_parse(struct slice source, const char *name, bool has_
         template_free(t);
         return NULL;
     }
+    if (t->n < t->cap) { // there are more than a thousand, mostly short texts, and they stay
+        t->cap = t->n;
+        t->nodes = mem_realloc(t->nodes, t->cap * sizeof(*t->nodes));
+    }
     return t;
 }
 
