@@ -7,6 +7,8 @@
 
 #define ADDRESS                                                                                                        \
     { "address", JSON_STRING }
+#define DESTINATION                                                                                                    \
+    { "destination", JSON_STRING }
 #define TOKEN                                                                                                          \
     { "token", JSON_STRING }
 
@@ -18,10 +20,16 @@ static const struct control_command commands[] = {
     {"account-unblock", {ADDRESS}, true, control_account_unblock},
     {"challenge-clear", {TOKEN}, true, control_challenge_clear},
     {"challenge-set", {TOKEN, {"authorization", JSON_STRING}}, true, control_challenge_set},
+    {"dkim-list", {{0}}, false, control_dkim_list},
+    {"dkim-reload", {{0}}, true, control_dkim_reload},
     {"invitation-add", {{"uses", JSON_INTEGER}, {"days", JSON_INTEGER}}, true, control_invitation_add},
     {"invitation-delete", {TOKEN}, true, control_invitation_delete},
     {"invitation-list", {{0}}, false, control_invitation_list},
     {"ping", {{0}}, false, control_ping},
+    {"queue-drop", {DESTINATION, {"id", JSON_INTEGER}}, true, control_queue_drop},
+    {"queue-list", {{0}}, false, control_queue_list},
+    {"queue-retry", {DESTINATION}, true, control_queue_retry},
+    {"queue-show", {DESTINATION}, false, control_queue_show},
 };
 
 const struct control_command *control_command_find(const char *name) {

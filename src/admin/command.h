@@ -46,3 +46,13 @@ void control_invitation_delete(struct control_session *s, const json_t *request)
 void control_ping(struct control_session *s, const json_t *request);
 void control_challenge_set(struct control_session *s, const json_t *request);
 void control_challenge_clear(struct control_session *s, const json_t *request);
+
+// dkim_commands.c
+void control_dkim_list(struct control_session *s, const json_t *request);
+void control_dkim_reload(struct control_session *s, const json_t *request);
+
+// queue_commands.c
+void control_queue_drop(struct control_session *s, const json_t *request);
+void control_queue_list(struct control_session *s, const json_t *request);
+void control_queue_retry(struct control_session *s, const json_t *request);
+void control_queue_show(struct control_session *s, const json_t *request);

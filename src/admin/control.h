@@ -7,6 +7,7 @@
 // connection are answered in order.
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +31,14 @@ struct control_server {
     bool (*challenge_set)(void *arg, struct slice token, struct slice authorization);
     void (*challenge_clear)(void *arg, struct slice token);
     void *arg;
+    // The keys that sign: an array of rows (the caller's), and "their files have changed". NULL: the relay does not
+    // sign.
+    json_t *(*dkim_list)(void *arg);
+    void (*dkim_reload)(void *arg);
+    void *dkim_arg;
+    // Gives up mail that waits (queue_give_up()); NULL: there is no queue.
+    void (*queue_give_up)(void *arg, struct slice destination, uint64_t due_id);
+    void *queue_arg;
     uint64_t started_ms;  // monotonic: when the relay began
     const char *web_host; // where the pages are, in development; NULL: at the mail domain
     uint16_t https_port;

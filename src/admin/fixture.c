@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -57,4 +58,14 @@ void control_fixture_send(struct control_fixture *f, struct conn *c, const char 
         (void)usleep(50);
         loop_run_ready(f->world.loop);
     }
+}
+
+const char *control_fixture_answer(struct conn *c) {
+    static char text[256 * 1024];
+    struct slice out = conn_memory_output(c);
+    assert_true(out.len < sizeof(text));
+    memcpy(text, out.ptr, out.len);
+    text[out.len] = '\0';
+    conn_memory_take_output(c);
+    return text;
 }

@@ -18,3 +18,5 @@ void control_fixture_close(struct control_fixture *f);
 struct conn *control_fixture_connect(struct control_fixture *f);
 // Sends octets and waits until everything that they ask has been answered.
 void control_fixture_send(struct control_fixture *f, struct conn *c, const char *text, size_t len);
+// What was answered since the last call; valid until the next.
+const char *control_fixture_answer(struct conn *c);

@@ -9,6 +9,7 @@
 #include "admin/control.h"
 #include "net/loop.h"
 #include "store/account_ops.h"
+#include "store/queue_ops.h"
 
 enum { CONTROL_LINE_MAX = 64 * 1024 }; // octets of a request without its end of line
 
@@ -27,7 +28,9 @@ struct control_session {
     const struct control_command *command;
     json_t *request;
     char address[STORE_ADDRESS_MAX + 1];
-    uint64_t after;                               // the account that the last page ended with
+    char destination[STORE_DESTINATION_MAX + 1];
+    uint64_t after;                               // what the last page ended with: an account, a message of the queue,
+    int64_t after_time;                           // and the time that goes with it
     struct store_invitation_row after_invitation; // the same of invitations
 };
 

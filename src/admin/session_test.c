@@ -28,15 +28,8 @@ static int close_fixture(void **state) {
     return 0;
 }
 
-// What was answered since the last call.
 static const char *answer(struct conn *c) {
-    static char text[256 * 1024];
-    struct slice out = conn_memory_output(c);
-    assert_true(out.len < sizeof(text));
-    memcpy(text, out.ptr, out.len);
-    text[out.len] = '\0';
-    conn_memory_take_output(c);
-    return text;
+    return control_fixture_answer(c);
 }
 
 static void talk(struct conn *c, const char *send, const char *want) {

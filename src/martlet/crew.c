@@ -31,14 +31,14 @@ static size_t usable_cores(void) {
     return n > 0 ? (size_t)n : 1;
 }
 
-struct crew *crew_new(void) {
+struct crew *crew_new(const char *name, size_t n) {
     struct crew *c = MEM_NEW(struct crew);
-    c->n = usable_cores();
+    c->n = n > 0 ? n : usable_cores();
     c->loops = mem_zalloc(c->n, sizeof(void *));
     c->hands = mem_zalloc(c->n, sizeof(*c->hands));
     for (size_t i = 0; i < c->n; i++) {
         c->loops[i] = c->hands[i].loop = loop_new();
-        (void)snprintf(c->hands[i].name, sizeof(c->hands[i].name), "loop-%u", (unsigned)i);
+        (void)snprintf(c->hands[i].name, sizeof(c->hands[i].name), "%.10s-%u", name, (unsigned)i);
     }
     return c;
 }

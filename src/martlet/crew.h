@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The loops of the relay and their threads: one for each core that this process may use.
+// Loops and their threads: those that carry clients, one for each core that this process may use; the outbound loop.
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +9,8 @@
 struct crew;
 struct loop;
 
-struct crew *crew_new(void);
+// `n` loops, 0: one for each core. `name` is that of the threads, at most 10 octets.
+struct crew *crew_new(const char *name, size_t n);
 size_t crew_size(const struct crew *c);
 struct loop *const *crew_loops(const struct crew *c);
 // Starts the threads; returns when every loop runs.

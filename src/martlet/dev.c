@@ -177,7 +177,7 @@ const struct command dev_command = {
              "Serves on 127.0.0.1 and ::1 with a self-signed certificate, prints its home page and a login for a\n"
              "client, then \"martlet: ready\". Ctrl-C ends it.\n"
              "\n"
-             "  --port-offset N    added to 80, 143, 443, 465, 587 and 993; 10000\n"
+             "  --port-offset N    added to 25, 80, 143, 443, 465, 587 and 993; 10000\n"
              "  --domain DOMAIN    the mail domain; _martlet.test\n"
              "  --dir DIRECTORY    where it keeps its state and martlet.ini; .run\n"
              "  --set KEY=VALUE    a configuration key; may be repeated",

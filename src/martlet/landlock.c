@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum { SYS_CREATE_RULESET = 444, SYS_ADD_RULE = 445, SYS_RESTRICT_SELF = 446 };
-enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1 };
+enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2 };
 
 enum {
     FS_EXECUTE = 1 << 0,
@@ -35,6 +35,10 @@ struct path_beneath_attr {
     uint64_t allowed_access;
     int32_t parent_fd;
 } __attribute__((packed));
+struct net_port_attr {
+    uint64_t allowed_access;
+    uint64_t port;
+};
 
 // What this version of the kernel can restrict, and how much of the struct it knows.
 static struct ruleset_attr handled_by(int abi, size_t *ret_size) {
@@ -43,7 +47,7 @@ static struct ruleset_attr handled_by(int abi, size_t *ret_size) {
         attr.handled_access_fs |= FS_REFER;
     if (abi >= 3)
         attr.handled_access_fs |= FS_TRUNCATE;
-    if (abi >= 4)
+    if (abi >= LANDLOCK_ABI_TCP)
         attr.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
     if (abi >= 5)
         attr.handled_access_fs |= FS_IOCTL_DEV;
@@ -69,7 +73,7 @@ static bool allow(int ruleset, const char *path, uint64_t access) {
     return ok;
 }
 
-static bool allow_all(int ruleset, const struct landlock_paths *paths, uint64_t handled) {
+static bool allow_files(int ruleset, const struct landlock_rules *rules, uint64_t handled) {
     static const char *const readable[] = {
         "/proc/loadavg",
         "/proc/meminfo", // limits on new accounts
@@ -82,14 +86,24 @@ static bool allow_all(int ruleset, const struct landlock_paths *paths, uint64_t 
     for (size_t i = 0; i < ARRAY_LEN(readable); i++)
         if (!allow(ruleset, readable[i], FS_READ_FILE))
             return false;
-    if (paths->read_everywhere && !allow(ruleset, "/", FS_READ_FILE | FS_READ_DIR))
+    if (rules->read_everywhere && !allow(ruleset, "/", FS_READ_FILE | FS_READ_DIR))
         return false;
-    if (paths->readable_dir[0] != '\0' && !allow(ruleset, paths->readable_dir, FS_READ_FILE | FS_READ_DIR))
-        return false;
-    return allow(ruleset, paths->state_dir, handled & ~(uint64_t)(FS_EXECUTE | FS_IOCTL_DEV));
+    for (size_t i = 0; i < rules->n_readable; i++)
+        if (rules->readable[i][0] != '\0' && !allow(ruleset, rules->readable[i], FS_READ_FILE | FS_READ_DIR))
+            return false;
+    return allow(ruleset, rules->state_dir, handled & ~(uint64_t)(FS_EXECUTE | FS_IOCTL_DEV));
 }
 
-bool landlock_restrict(const struct landlock_paths *paths, int *ret_abi) {
+static bool allow_ports(int ruleset, const struct landlock_rules *rules) {
+    for (size_t i = 0; i < rules->n_ports; i++) {
+        struct net_port_attr rule = {.allowed_access = NET_CONNECT_TCP, .port = rules->ports[i]};
+        if (syscall(SYS_ADD_RULE, ruleset, RULE_NET_PORT, &rule, 0) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool landlock_restrict(const struct landlock_rules *rules, int *ret_abi) {
     long abi = syscall(SYS_CREATE_RULESET, NULL, (size_t)0, CREATE_RULESET_VERSION);
     *ret_abi = abi > 0 ? (int)abi : 0;
     if (abi <= 0)
@@ -99,7 +113,9 @@ bool landlock_restrict(const struct landlock_paths *paths, int *ret_abi) {
     int ruleset = (int)syscall(SYS_CREATE_RULESET, &attr, size, 0);
     if (ruleset < 0)
         return false;
-    bool ok = allow_all(ruleset, paths, attr.handled_access_fs) && syscall(SYS_RESTRICT_SELF, ruleset, 0) == 0;
+    bool ok = allow_files(ruleset, rules, attr.handled_access_fs) &&
+              (attr.handled_access_net == 0 || allow_ports(ruleset, rules)) &&
+              syscall(SYS_RESTRICT_SELF, ruleset, 0) == 0;
     (void)close(ruleset);
     return ok;
 }

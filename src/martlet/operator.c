@@ -70,7 +70,7 @@ static struct config *read_config(const char *path) {
     return c;
 }
 
-static bool find_dir(const struct operator_options *o, char ret[PATH_MAX]) {
+bool operator_find_dir(const struct operator_options *o, char ret[PATH_MAX]) {
     if (o->dir != NULL) {
         (void)snprintf(ret, PATH_MAX, "%s", o->dir);
         return true;
@@ -86,7 +86,7 @@ static bool find_dir(const struct operator_options *o, char ret[PATH_MAX]) {
 bool operator_call(const struct operator_options *o, const json_t *request,
                    void (*on_row)(void *arg, const json_t *row), void *arg, json_t **ret_last) {
     char dir[PATH_MAX], error[CONTROL_ERROR_MAX];
-    if (!find_dir(o, dir))
+    if (!operator_find_dir(o, dir))
         return false;
     if (control_call(dir, request, on_row, arg, ret_last, error))
         return true;

@@ -26,6 +26,8 @@ struct operator_options {
 // Reads all options; `allowed` are those beside --config and --dir. What is left begins at argv[optind].
 void operator_read_options(const struct command *c, int argc, char **argv, const struct option *allowed,
                            struct operator_options *ret);
+// The state directory of the relay that is meant. Prints a sentence and returns false when it cannot be found.
+MUST_USE bool operator_find_dir(const struct operator_options *o, char ret[PATH_MAX]);
 // Asks the relay (martlet/control_client.h). Prints a sentence and returns false when that does not work.
 MUST_USE bool operator_call(const struct operator_options *o, const json_t *request,
                             void (*on_row)(void *arg, const json_t *row), void *arg, json_t **ret_last);

@@ -24,6 +24,7 @@
 #include "martlet/sandbox.h"
 #include "martlet/source.h"
 #include "martlet/spawn.h"
+#include "martlet/trim.h"
 #include "martlet/watch.h"
 
 enum {
@@ -224,6 +225,7 @@ static void on_ready(struct parent *p) {
     if (p->state == PARENT_STARTING) {
         p->state = PARENT_SERVING;
         notify_service_manager("READY=1");
+        trim_after_start();
         if (p->settings->on_ready != NULL)
             p->settings->on_ready(p->settings->arg);
     }

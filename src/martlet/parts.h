@@ -4,4 +4,4 @@
 
 #include "http/pages/pages.h"
 
-static const struct pages_parts parts_in_force = {.expiry = false, .push = false, .federation = false, .calls = false};
+static const struct pages_parts parts_in_force = {.expiry = false, .push = false, .federation = true, .calls = false};

@@ -16,7 +16,8 @@
 enum { SYSTEMD_FIRST_FD = 3, SYSTEMD_FDS_MAX = 64 };
 
 const struct ports_service ports_services[] = {
-    {"http", 80}, {"imap", 143}, {"https", 443}, {"smtps", 465}, {"submission", 587}, {"imaps", 993}, {NULL, 0},
+    {"smtp", 25},   {"http", 80},        {"imap", 143},  {"https", 443},
+    {"smtps", 465}, {"submission", 587}, {"imaps", 993}, {NULL, 0},
 };
 
 union any_address {

@@ -39,6 +39,7 @@ struct relay {
     int signal_fd;
     struct wire *wire;
     struct trim trim;
+    bool has_settled;            // the start is over
     char sentence[SENTENCE_MAX]; // why something failed, for the parent
 };
 
@@ -117,7 +118,7 @@ static bool settle(struct relay *r, const struct config *c, const struct bundle 
     (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
     warm_up();
     char report[SANDBOX_REPORT_MAX];
-    if (!sandbox_enter(c->state_dir, c->www_folder, report))
+    if (!sandbox_enter(c, report))
         return fail(r, "the sandbox cannot be entered: %s", report);
     log_info("relay.sandbox", "%s uid=%u", report, (unsigned)geteuid());
     return true;
@@ -189,6 +190,10 @@ static void serve(struct relay *r) {
             return;
         if (n > 0 && fds[0].revents != 0 && !take_messages(r))
             return;
+        if (n == 0 && r->wire != NULL && !r->has_settled) {
+            r->has_settled = true;
+            trim_after_start();
+        }
         if (r->wire != NULL)
             trim_if_due(&r->trim, clock_mono_ms(), TRIM_EVERY_MS);
     }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "martlet/sandbox.h"
 
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "base/slice.h"
+#include "config/config.h"
+#include "config/value.h"
 #include "martlet/landlock.h"
 #include "martlet/seccomp.h"
 
@@ -28,7 +32,70 @@ void sandbox_hide_memory(void) {
         (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
-bool sandbox_enter(const char *state_dir, const char *readable_dir, char ret_report[SANDBOX_REPORT_MAX]) {
+// ---- what is needed from outside ----
+
+enum { READABLE_MAX = 10, PORTS_MAX = CONFIG_FORWARDERS_MAX + 2 };
+
+struct needs {
+    const char *readable[READABLE_MAX];
+    uint16_t ports[PORTS_MAX];
+    size_t n_readable, n_ports;
+};
+
+static void need_file(struct needs *n, const char *path) {
+    ASSERT(n->n_readable < READABLE_MAX);
+    n->readable[n->n_readable++] = path;
+}
+
+static void need_port(struct needs *n, uint32_t port) {
+    for (size_t i = 0; i < n->n_ports; i++)
+        if (n->ports[i] == port)
+            return;
+    ASSERT(n->n_ports < PORTS_MAX);
+    n->ports[n->n_ports++] = (uint16_t)port;
+}
+
+// The folder of certification authorities holds links into the others.
+static void need_system_authorities(struct needs *n) {
+    need_file(n, X509_get_default_cert_dir());
+    need_file(n, X509_get_default_cert_file());
+    need_file(n, "/etc/ssl/certs");
+    need_file(n, "/usr/share/ca-certificates");
+    need_file(n, "/usr/local/share/ca-certificates");
+}
+
+static struct needs needs_of(const struct config *c) {
+    struct needs n = {.n_readable = 0};
+    need_file(&n, c->www_folder);
+    need_file(&n, c->dns_root_hints);
+    need_file(&n, c->dns_trust_anchor);
+    if (c->ca_file[0] != '\0')
+        need_file(&n, c->ca_file);
+    else
+        need_system_authorities(&n);
+    struct slice rest = slice_from_cstr(c->dns_forward);
+    struct config_forwarder forwarder;
+    while (config_forwarder_next(&rest, &forwarder))
+        need_port(&n, forwarder.port);
+    if (n.n_ports == 0)
+        need_port(&n, 53);
+    need_port(&n, c->outbound_smtp_port);
+    need_port(&n, c->outbound_https_port);
+    return n;
+}
+
+static void write_ports(const struct needs *n, int abi, char *text, size_t size) {
+    if (abi < LANDLOCK_ABI_TCP) {
+        (void)snprintf(text, size, "any");
+        return;
+    }
+    for (size_t i = 0, len = 0; i < n->n_ports && len < size; i++)
+        len += (size_t)snprintf(text + len, size - len, "%s%u", i > 0 ? "," : "", n->ports[i]);
+}
+
+// ---- the door ----
+
+bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) {
     // Both Landlock and seccomp ask for this first when we are not root.
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "the kernel refuses no_new_privs");
@@ -36,8 +103,10 @@ bool sandbox_enter(const char *state_dir, const char *readable_dir, char ret_rep
     }
     sandbox_hide_memory();
     int abi = 0;
-    struct landlock_paths paths = {state_dir, readable_dir, IS_SANITIZED};
-    if (!landlock_restrict(&paths, &abi)) {
+    struct needs needs = needs_of(c);
+    struct landlock_rules rules = {c->state_dir, needs.readable, needs.n_readable,
+                                   needs.ports,  needs.n_ports,  IS_SANITIZED};
+    if (!landlock_restrict(&rules, &abi)) {
         (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "Landlock (version %d) refuses the rules", abi);
         return false;
     }
@@ -46,8 +115,10 @@ bool sandbox_enter(const char *state_dir, const char *readable_dir, char ret_rep
         (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "the kernel refuses the seccomp filter");
         return false;
     }
-    (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "landlock=%d seccomp=%s no_new_privs=on dumpable=%s%s", abi,
-                   filtered ? "on" : "off", IS_SANITIZED ? "on" : "off",
+    char ports[PORTS_MAX * sizeof("65535,")];
+    write_ports(&needs, abi, ports, sizeof(ports));
+    (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "landlock=%d connect=%s seccomp=%s no_new_privs=on dumpable=%s%s",
+                   abi, ports, filtered ? "on" : "off", IS_SANITIZED ? "on" : "off",
                    IS_SANITIZED ? " sanitizer=on reading=everywhere" : "");
     return true;
 }

@@ -2,6 +2,7 @@
 // What an intruder would try, from within the sandbox. Each attempt runs in a process of its own.
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,8 +26,10 @@
 
 static char state_dir[] = "/tmp/martlet-sandbox-XXXXXX";
 static char readable_dir[] = "/tmp/martlet-sandbox-pages-XXXXXX";
+static char named_file[] = "/tmp/martlet-sandbox-named-XXXXXX";
 
-enum { HARMLESS = 0, SKIPPED = 100 };
+enum { HARMLESS = 0, SKIPPED = 200 };
+enum { OPEN_PORT = 4 }; // nobody has it
 
 // ---- attempts: 0 when it worked, else errno ----
 
@@ -70,8 +73,95 @@ static int file_beside_readable_dir(void) {
 static int link_out_of_readable_dir(void) {
     return in_readable_dir("link", O_RDONLY);
 }
-static int new_socket(void) {
-    return result(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+static int new_socket(int family, int type, int protocol) {
+    return result(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol) >= 0);
+}
+static int tcp_socket(void) {
+    return new_socket(AF_INET, SOCK_STREAM, 0) | new_socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP);
+}
+static int udp_socket(void) {
+    return new_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) | new_socket(AF_INET6, SOCK_DGRAM, 0);
+}
+static int raw_socket(void) {
+    return new_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+}
+static int ping_socket(void) {
+    return new_socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+}
+static int sctp_socket(void) {
+    return new_socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
+}
+static int unix_socket(void) {
+    return new_socket(AF_UNIX, SOCK_STREAM, 0);
+}
+static int netlink_socket(void) {
+    return new_socket(AF_NETLINK, SOCK_RAW, 0);
+}
+static int packet_socket(void) {
+    return new_socket(AF_PACKET, SOCK_RAW, 0);
+}
+static int inner_pair(void) {
+    int fds[2];
+    return result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+}
+static struct sockaddr_in loopback(uint16_t port) {
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+static int bind_to(int type, uint16_t port) {
+    struct sockaddr_in a = loopback(port);
+    return result(bind(socket(AF_INET, type, 0), (const struct sockaddr *)&a, sizeof(a)) == 0);
+}
+static int bind_udp(void) {
+    return bind_to(SOCK_DGRAM, 0);
+}
+static int bind_tcp(void) {
+    return bind_to(SOCK_STREAM, 0);
+}
+static int bind_allowed_port(void) {
+    return bind_to(SOCK_STREAM, OPEN_PORT);
+}
+static int listen_to(void) {
+    return result(listen(socket(AF_INET, SOCK_STREAM, 0), 1) == 0);
+}
+// That nobody listens is no matter of the sandbox.
+static int connect_to(int type, uint16_t port) {
+    struct sockaddr_in a = loopback(port);
+    int error = result(connect(socket(AF_INET, type, 0), (const struct sockaddr *)&a, sizeof(a)) == 0);
+    return error == ECONNREFUSED ? HARMLESS : error;
+}
+static int connect_open_port(void) {
+    return connect_to(SOCK_STREAM, OPEN_PORT);
+}
+static int connect_other_port(void) {
+    return connect_to(SOCK_STREAM, OPEN_PORT + 1);
+}
+static int connect_udp(void) {
+    return connect_to(SOCK_DGRAM, OPEN_PORT + 1);
+}
+static int read_named_file(void) {
+    return result(open(named_file, O_RDONLY) >= 0);
+}
+static int write_named_file(void) {
+    return result(open(named_file, O_WRONLY) >= 0);
+}
+// TCP Fast Open: a connection without connect(), which Landlock does not see.
+static int sendto_connects(void) {
+    struct sockaddr_in a = loopback(OPEN_PORT + 1);
+    return result(sendto(socket(AF_INET, SOCK_STREAM, 0), "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+                         (const struct sockaddr *)&a, sizeof(a)) == 1);
+}
+static int sendmsg_connects(void) {
+    struct sockaddr_in a = loopback(OPEN_PORT + 1);
+    char octet = 0;
+    struct iovec part = {.iov_base = &octet, .iov_len = 1};
+    struct msghdr m = {.msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &part, .msg_iovlen = 1};
+    return result(sendmsg(socket(AF_INET, SOCK_STREAM, 0), &m, MSG_FASTOPEN | MSG_NOSIGNAL) == 1);
+}
+static int send_udp(void) {
+    struct sockaddr_in a = loopback(OPEN_PORT + 1);
+    return result(
+        sendto(socket(AF_INET, SOCK_DGRAM, 0), "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)&a, sizeof(a)) == 1);
 }
 static int new_process(void) {
     return result(syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) >= 0);
@@ -104,11 +194,22 @@ static int make_dumpable(void) {
 
 // ---- running one ----
 
-static int in_landlock(int (*attempt)(void)) {
+static int in_landlock_since(int abi_needed, int (*attempt)(void)) {
+    static const uint16_t ports[] = {OPEN_PORT};
+    const char *const readable[] = {readable_dir, "", named_file, "/nonexistent"};
+    const struct landlock_rules rules = {state_dir, readable, ARRAY_LEN(readable), ports, ARRAY_LEN(ports), false};
     int abi;
-    if (!landlock_restrict(&(struct landlock_paths){state_dir, readable_dir, false}, &abi))
+    if (!landlock_restrict(&rules, &abi))
         return SKIPPED + 1;
-    return abi == 0 ? SKIPPED : attempt();
+    return abi < abi_needed ? SKIPPED : attempt();
+}
+
+static int in_landlock(int (*attempt)(void)) {
+    return in_landlock_since(1, attempt);
+}
+
+static int in_landlock_tcp(int (*attempt)(void)) {
+    return in_landlock_since(LANDLOCK_ABI_TCP, attempt);
 }
 
 static int in_seccomp(int (*attempt)(void)) {
@@ -150,7 +251,29 @@ static void test_attempts(void **state) {
         {"file beside the pages", in_landlock, file_beside_readable_dir, EACCES},
         {"link that leaves the pages", in_landlock, link_out_of_readable_dir, EACCES},
         {"own file, filtered", in_seccomp, own_file, HARMLESS},
-        {"new socket", in_seccomp, new_socket, ENOSYS},
+        {"named file", in_landlock, read_named_file, HARMLESS},
+        {"write to a named file", in_landlock, write_named_file, EACCES},
+        {"connect to an open port", in_landlock_tcp, connect_open_port, HARMLESS},
+        {"connect to another port", in_landlock_tcp, connect_other_port, EACCES},
+        {"bind TCP", in_landlock_tcp, bind_tcp, EACCES},
+        {"bind TCP to an open port", in_landlock_tcp, bind_allowed_port, EACCES},
+        {"bind UDP", in_landlock_tcp, bind_udp, HARMLESS},
+        {"connect UDP", in_landlock_tcp, connect_udp, HARMLESS},
+        {"TCP socket", in_seccomp, tcp_socket, HARMLESS},
+        {"UDP socket", in_seccomp, udp_socket, HARMLESS},
+        {"connect, filtered", in_seccomp, connect_open_port, HARMLESS},
+        {"connect while sending", in_seccomp, sendto_connects, EOPNOTSUPP},
+        {"connect while sending a message", in_seccomp, sendmsg_connects, EOPNOTSUPP},
+        {"send UDP", in_seccomp, send_udp, HARMLESS},
+        {"bind UDP, filtered", in_seccomp, bind_udp, HARMLESS},
+        {"inner pair", in_seccomp, inner_pair, HARMLESS},
+        {"raw socket", in_seccomp, raw_socket, ENOSYS},
+        {"ping socket", in_seccomp, ping_socket, ENOSYS},
+        {"SCTP socket", in_seccomp, sctp_socket, ENOSYS},
+        {"UNIX socket", in_seccomp, unix_socket, ENOSYS},
+        {"netlink socket", in_seccomp, netlink_socket, ENOSYS},
+        {"packet socket", in_seccomp, packet_socket, ENOSYS},
+        {"listen", in_seccomp, listen_to, ENOSYS},
         {"new process", in_seccomp, new_process, ENOSYS},
         {"new program", in_seccomp, new_program, -SIGSYS},
         {"other user", in_seccomp, other_user, -SIGSYS},
@@ -173,6 +296,9 @@ static void test_attempts(void **state) {
 static int make_dirs(void **state) {
     if (mkdtemp(state_dir) == NULL || mkdtemp(readable_dir) == NULL)
         return -1;
+    int named = mkstemp(named_file);
+    if (named < 0 || close(named) != 0)
+        return -1;
     char page[64], link[64];
     (void)snprintf(page, sizeof(page), "%s/page", readable_dir);
     (void)snprintf(link, sizeof(link), "%s/link", readable_dir);
@@ -190,7 +316,7 @@ static int remove_dirs(void **state) {
     remove_file(state_dir, "own");
     remove_file(readable_dir, "page");
     remove_file(readable_dir, "link");
-    return rmdir(state_dir) | rmdir(readable_dir);
+    return unlink(named_file) | rmdir(state_dir) | rmdir(readable_dir);
 }
 
 int main(void) {

@@ -2,11 +2,13 @@
 #include "martlet/seccomp.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const int allowed[] = {
@@ -76,13 +78,13 @@ static const int allowed[] = {
     SCMP_SYS(timerfd_create),
     SCMP_SYS(timerfd_settime),
     SCMP_SYS(timerfd_gettime),
-    // sockets that are there already; none is made
+    // sockets; which are made see below, which ports are reached is Landlock's matter. None listens: the parent's do
+    SCMP_SYS(bind), // a query leaves from a random port; sendto, sendmsg see below
+    SCMP_SYS(connect),
     SCMP_SYS(accept),
     SCMP_SYS(accept4),
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
-    SCMP_SYS(sendto),
-    SCMP_SYS(sendmsg),
     SCMP_SYS(shutdown),
     SCMP_SYS(getsockname),
     SCMP_SYS(getpeername),
@@ -174,6 +176,37 @@ static bool add_all(scmp_filter_ctx ctx, uint32_t action, const int *calls, size
     return true;
 }
 
+// TCP and UDP over IP, and pairs that lead nowhere else (libcurl wakes itself with one).
+static bool add_sockets(scmp_filter_ctx ctx) {
+    static const struct {
+        int family, type, protocol;
+    } made[] = {
+        {AF_INET, SOCK_STREAM, 0},          {AF_INET, SOCK_STREAM, IPPROTO_TCP}, {AF_INET, SOCK_DGRAM, 0},
+        {AF_INET, SOCK_DGRAM, IPPROTO_UDP}, {AF_INET6, SOCK_STREAM, 0},          {AF_INET6, SOCK_STREAM, IPPROTO_TCP},
+        {AF_INET6, SOCK_DGRAM, 0},          {AF_INET6, SOCK_DGRAM, IPPROTO_UDP},
+    };
+    const scmp_datum_t type_mask = ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        const struct scmp_arg_cmp family = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)made[i].family, 0);
+        const struct scmp_arg_cmp type = SCMP_A1(SCMP_CMP_MASKED_EQ, type_mask, (scmp_datum_t)made[i].type);
+        const struct scmp_arg_cmp protocol = SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)made[i].protocol, 0);
+        if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, family, type, protocol) != 0)
+            return false;
+    }
+    const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0);
+    return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, local) == 0;
+}
+
+// TCP Fast Open connects while it sends, past Landlock; libunbound then falls back to connect().
+static bool add_sending(scmp_filter_ctx ctx) {
+    const scmp_datum_t bit = MSG_FASTOPEN;
+    const uint32_t refuse = SCMP_ACT_ERRNO(EOPNOTSUPP);
+    return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, bit, 0)) == 0 &&
+           seccomp_rule_add(ctx, refuse, SCMP_SYS(sendto), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, bit, bit)) == 0 &&
+           seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, bit, 0)) == 0 &&
+           seccomp_rule_add(ctx, refuse, SCMP_SYS(sendmsg), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, bit, bit)) == 0;
+}
+
 // Calls that are let through for some of their arguments only.
 static bool add_conditional(scmp_filter_ctx ctx) {
     const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
@@ -200,7 +233,7 @@ bool seccomp_restrict(bool *ret_on) {
     (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     bool ok = add_all(ctx, SCMP_ACT_ALLOW, allowed, ARRAY_LEN(allowed)) &&
               add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_LEN(deadly)) && add_conditional(ctx) &&
-              seccomp_load(ctx) == 0;
+              add_sockets(ctx) && add_sending(ctx) && seccomp_load(ctx) == 0;
     seccomp_release(ctx);
     *ret_on = ok;
     return ok;

@@ -6,7 +6,8 @@
 
 #include "base/panic.h"
 
-// Lets through what the C library, OpenSSL, SQLite, libevent and threads need. Any other call fails with ENOSYS, so
+// Lets through what the C library, OpenSSL, SQLite, libevent, libunbound, libcurl and threads need; of new sockets TCP
+// and UDP, but none that listens. Any other call fails with ENOSYS, so
 // that a library can fall back; a call that only an intruder makes (running a program, tracing, mounting) kills the
 // process. Needs no_new_privs. *ret_on is false on a kernel without seccomp. False when the filter is refused.
 MUST_USE bool seccomp_restrict(bool *ret_on);

@@ -61,19 +61,35 @@ static struct config *parse(struct source *s) {
     return c;
 }
 
-// Some keys shape the parent itself, or the store that is open.
+// Some keys shape the parent itself, the store that is open, or what the relay's sandbox lets through; the content of a
+// folder or file that is named can change.
+static const char *find_fixed_change(const struct config *now, const struct config *next) {
+    const struct {
+        const char *key, *was, *becomes;
+    } fixed[] = {
+        {"mail_domain", now->mail_domain, next->mail_domain},
+        {"state_dir", now->state_dir, next->state_dir},
+        {"user", now->user, next->user},
+        {"www_folder", now->www_folder, next->www_folder},
+        {"ca_file", now->ca_file, next->ca_file},
+        {"dns_forward", now->dns_forward, next->dns_forward},
+        {"dns_root_hints", now->dns_root_hints, next->dns_root_hints},
+        {"dns_trust_anchor", now->dns_trust_anchor, next->dns_trust_anchor},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        if (strcmp(fixed[i].was, fixed[i].becomes) != 0)
+            return fixed[i].key;
+    if (now->disable_ipv6 != next->disable_ipv6)
+        return "disable_ipv6";
+    if (now->outbound_smtp_port != next->outbound_smtp_port)
+        return "outbound_smtp_port";
+    if (now->outbound_https_port != next->outbound_https_port)
+        return "outbound_https_port";
+    return NULL;
+}
+
 static bool is_compatible(const struct source *s, const struct config *next) {
-    const char *key = NULL;
-    if (strcmp(s->config->mail_domain, next->mail_domain) != 0)
-        key = "mail_domain";
-    else if (strcmp(s->config->state_dir, next->state_dir) != 0)
-        key = "state_dir";
-    else if (strcmp(s->config->user, next->user) != 0)
-        key = "user";
-    else if (s->config->disable_ipv6 != next->disable_ipv6)
-        key = "disable_ipv6";
-    else if (strcmp(s->config->www_folder, next->www_folder) != 0) // its content can: the relay may read it
-        key = "www_folder";
+    const char *key = find_fixed_change(s->config, next);
     if (key != NULL)
         complain(s, false, "%s: %s: cannot change while the relay runs; restart it instead", s->config_path, key);
     return key == NULL;

@@ -16,6 +16,7 @@
 #include "intake/intake.h"
 #include "martlet/bundle.h"
 #include "martlet/crew.h"
+#include "martlet/outbound.h"
 #include "martlet/wire_services.h"
 #include "martlet/wire_tls.h"
 #include "net/listener.h"
@@ -36,6 +37,7 @@ struct wire {
     struct hub *hub;
     struct account_service *accounts;
     struct intake *intake;
+    struct outbound *outbound;
     struct wire_tls tls;
     struct wire_services *services;
     struct listener *listeners[BUNDLE_LISTENERS_MAX];
@@ -63,17 +65,47 @@ static bool build_store(struct wire *w, const struct config *c, const char **ret
     return true;
 }
 
-static void build_services(struct wire *w, const struct bundle *b) {
+// Trials and closed networks have no records in the public DNS, unless the operator names a DNS of theirs. RFC 6761
+// section 6: names of these domains should not be asked for there.
+static bool has_place_in_dns(const struct bundle *b, const struct config *c) {
+    static const struct slice special[] = {SLICE(".test"), SLICE(".invalid"), SLICE(".example"), SLICE(".localhost")};
+    if (c->dns_forward[0] != '\0' || c->dns_root_hints[0] != '\0')
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(special); i++)
+        if (slice_ends_with_ci(slice_from_cstr(c->mail_domain), special[i]))
+            return false;
+    return !b->is_dev;
+}
+
+// What mail from here to elsewhere, and from elsewhere to here, goes through.
+static bool build_mail(struct wire *w, const struct bundle *b, const struct config *c, const char **ret_error) {
     w->crypt = worker_pool_new("crypt", crew_size(w->crew));
     w->accounts = account_service_new(w->config, w->store, w->crypt);
-    w->intake = intake_new(
-        &(struct intake_settings){.config = w->config, .store = w->store, .accounts = w->accounts, .crypt = w->crypt});
+    struct outbound_settings out = {
+        .config = w->config,
+        .store = w->store,
+        .workers = w->crypt,
+        .has_place_in_dns = has_place_in_dns(b, c),
+    };
+    w->outbound = outbound_new(&out, ret_error);
+    if (w->outbound == NULL)
+        return false;
+    w->intake = intake_new(&(struct intake_settings){.config = w->config,
+                                                     .store = w->store,
+                                                     .accounts = w->accounts,
+                                                     .crypt = w->crypt,
+                                                     .dns = outbound_dns(w->outbound)});
+    return outbound_build(w->outbound, w->intake, ret_error);
+}
+
+static void build_services(struct wire *w, const struct bundle *b) {
     struct wire_rooms rooms = {
         .config = w->config,
         .accounts = w->accounts,
         .store = w->store,
         .hub = w->hub,
         .intake = w->intake,
+        .outbound = w->outbound,
         .tls = &w->tls,
     };
     w->services = wire_services_new(&rooms, b);
@@ -105,14 +137,17 @@ static void free_listeners(struct wire *w) {
 // Of a wire whose loops stand still, or that was built in part only.
 static void take_down(struct wire *w) {
     free_listeners(w);
+    outbound_stop(w->outbound);
     if (w->crypt != NULL)
         worker_pool_free(w->crypt);
     if (w->store != NULL)
         store_close(w->store);
-    crew_free(w->crew); // runs what workers and store have posted
+    outbound_end(w->outbound); // this and the next run what workers and store have posted
+    crew_free(w->crew);
     wire_services_free(w->services);
     if (w->intake != NULL)
         intake_free(w->intake);
+    outbound_free(w->outbound);
     if (w->accounts != NULL)
         account_service_free(w->accounts);
     if (w->hub != NULL)
@@ -125,9 +160,10 @@ static void take_down(struct wire *w) {
 struct wire *wire_start(struct config *config, const struct bundle *bundle, const char **ret_error) {
     struct wire *w = MEM_NEW(struct wire);
     w->config = config_holder_new(config);
-    w->crew = crew_new();
+    w->crew = crew_new("loop", 0);
     apply_log_level(config);
-    bool ok = wire_tls_init(&w->tls, bundle, ret_error) && build_store(w, config, ret_error);
+    bool ok = wire_tls_init(&w->tls, bundle, ret_error) && build_store(w, config, ret_error) &&
+              build_mail(w, bundle, config, ret_error);
     if (ok) {
         build_services(w, bundle);
         ok = build_listeners(w, bundle, ret_error);
@@ -137,6 +173,7 @@ struct wire *wire_start(struct config *config, const struct bundle *bundle, cons
         return NULL;
     }
     crew_start(w->crew);
+    outbound_start(w->outbound);
     log_info("relay.serving", "loops=%zu listeners=%zu", crew_size(w->crew), w->n_listeners);
     return w;
 }
@@ -146,6 +183,7 @@ bool wire_reload(struct wire *w, struct config *config, const struct bundle *bun
         config_free(config);
         return false;
     }
+    outbound_reload(w->outbound, config);
     store_set_mailbox_quota(w->store, config->max_mailbox_size);
     apply_log_level(config);
     config_holder_replace(w->config, config);
@@ -166,11 +204,13 @@ static void shut_down_connections(void *arg, struct loop *loop, size_t index) {
 bool wire_stop(struct wire *w) {
     // In two rounds: a connection accepted at the last moment has reached its loop when the second begins.
     crew_call(w->crew, stop_listeners_of, w);
+    outbound_rest(w->outbound); // its connections count, too
     crew_call(w->crew, shut_down_connections, w);
     uint64_t deadline = clock_mono_ms() + DRAIN_MAX_MS;
     while (conn_count() > 0 && clock_mono_ms() < deadline)
         (void)usleep(DRAIN_LOOK_US);
     crew_stop(w->crew);
+    outbound_stop(w->outbound);
     size_t cut = conn_count();
     if (cut == 0) {
         take_down(w);

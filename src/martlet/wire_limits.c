@@ -25,6 +25,9 @@ static uint32_t total_of(const struct config *c, enum wire_limit limit) {
     case WIRE_LIMIT_SUBMISSION:
     case WIRE_LIMIT_SMTP_443:
         return c->max_smtp_connections;
+    case WIRE_LIMIT_RELAY:
+    case WIRE_LIMIT_MXDELIV:
+        return c->max_relay_sessions;
     case WIRE_LIMIT_FRONT:
     case WIRE_LIMIT_HTTPS:
     case WIRE_LIMIT_HTTP:

@@ -12,6 +12,8 @@ enum wire_limit {
     WIRE_LIMIT_SMTPS,
     WIRE_LIMIT_SUBMISSION,
     WIRE_LIMIT_SMTP_443,
+    WIRE_LIMIT_RELAY,   // port 25
+    WIRE_LIMIT_MXDELIV, // messages of other relays by HTTPS; their connections count in HTTPS
     WIRE_LIMIT_FRONT,
     WIRE_LIMIT_HTTPS,
     WIRE_LIMIT_HTTP,

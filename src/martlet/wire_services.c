@@ -11,11 +11,13 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "http/http.h"
+#include "http/mxdeliv/mxdeliv.h"
 #include "http/web/web.h"
 #include "imap/imap_server.h"
 #include "imap/share.h"
 #include "martlet/bundle.h"
 #include "martlet/front.h"
+#include "martlet/outbound.h"
 #include "martlet/parts.h"
 #include "martlet/wire_limits.h"
 #include "martlet/wire_tls.h"
@@ -25,13 +27,14 @@
 
 enum {
     HANDSHAKE_MAX_MS = 60 * 1000, // what clients allow for connecting
-    N_SERVICES = 7,
+    N_SERVICES = 8,
 };
 
 struct wire_services {
     struct wire_limits limits;
     struct imap_server imap;
-    struct smtp_server smtp;
+    struct smtp_server submission, relay;
+    struct mxdeliv_server mxdeliv;
     struct web *web;
     struct http_server https, http;
     struct front front;
@@ -87,13 +90,24 @@ static void build_mail(struct wire_services *s, const struct wire_rooms *r) {
         .shares = imap_share_new(),
         .tls = r->tls->imap,
     };
-    s->smtp =
-        (struct smtp_server){.config = r->config, .accounts = r->accounts, .intake = r->intake, .tls = r->tls->smtp};
+    s->submission = (struct smtp_server){.role = SMTP_ROLE_SUBMISSION,
+                                         .config = r->config,
+                                         .accounts = r->accounts,
+                                         .intake = r->intake,
+                                         .tls = r->tls->smtp};
+    s->relay = (struct smtp_server){.role = SMTP_ROLE_RELAY,
+                                    .config = r->config,
+                                    .accounts = r->accounts,
+                                    .intake = r->intake,
+                                    .tls = r->tls->relay};
+    s->mxdeliv =
+        (struct mxdeliv_server){.config = r->config, .intake = r->intake, .limits = s->limits.of[WIRE_LIMIT_MXDELIV]};
 }
 
 static void build_web(struct wire_services *s, const struct wire_rooms *r, const struct web_place *place) {
     s->web = web_new(
         &(struct web_settings){.config = r->config, .accounts = r->accounts, .place = *place, .parts = parts_in_force});
+    mxdeliv_add_route(&s->mxdeliv, s->web);
     s->https = (struct http_server){.on_request = web_on_https_request, .arg = s->web, .name = "martlet"};
     s->http = (struct http_server){.on_request = web_on_http_request, .arg = s->web, .name = "martlet"};
 }
@@ -102,7 +116,10 @@ static void build_web(struct wire_services *s, const struct wire_rooms *r, const
 static void list_services(struct wire_services *s, const struct wire_tls *tls) {
     struct conn_limits *const *limits = s->limits.of;
     struct service imap = {.ops = &imap_session_ops, .on_open = imap_session_open, .arg = &s->imap, .tls = tls->imap};
-    struct service smtp = {.ops = &smtp_session_ops, .on_open = smtp_session_open, .arg = &s->smtp, .tls = tls->smtp};
+    struct service smtp = {.ops = &smtp_session_ops, .on_open = smtp_session_open, .tls = tls->smtp};
+    smtp.arg = &s->submission;
+    struct service relay = {.ops = &smtp_session_ops, .on_open = smtp_session_open, .tls = tls->relay};
+    relay.arg = &s->relay;
     struct service front = {.ops = &http_session_ops, .on_open = front_open, .arg = &s->front, .tls = tls->front};
     struct service http = {.ops = &http_session_ops, .on_open = http_session_open, .arg = &s->http};
     struct service control = {.ops = &control_session_ops, .on_open = control_session_open, .arg = &s->control};
@@ -114,6 +131,7 @@ static void list_services(struct wire_services *s, const struct wire_tls *tls) {
     } all[N_SERVICES] = {
         {"imap", &imap, LISTENER_PLAIN, WIRE_LIMIT_IMAP},
         {"imaps", &imap, LISTENER_IMPLICIT, WIRE_LIMIT_IMAP},
+        {"smtp", &relay, LISTENER_PLAIN, WIRE_LIMIT_RELAY},
         {"smtps", &smtp, LISTENER_IMPLICIT, WIRE_LIMIT_SMTPS},
         {"submission", &smtp, LISTENER_PLAIN, WIRE_LIMIT_SUBMISSION},
         {"https", &front, LISTENER_IMPLICIT, WIRE_LIMIT_FRONT},
@@ -139,12 +157,13 @@ struct wire_services *wire_services_new(const struct wire_rooms *r, const struct
     build_web(s, r, &place);
     s->front = (struct front){
         .imap = &s->imap,
-        .smtp = &s->smtp,
+        .smtp = &s->submission,
         .http = &s->https,
         .imap_limits = s->limits.of[WIRE_LIMIT_IMAP],
         .smtp_limits = s->limits.of[WIRE_LIMIT_SMTP_443],
         .http_limits = s->limits.of[WIRE_LIMIT_HTTPS],
     };
+    bool signs = outbound_signs(r->outbound);
     s->control = (struct control_server){
         .config = r->config,
         .store = r->store,
@@ -152,6 +171,11 @@ struct wire_services *wire_services_new(const struct wire_rooms *r, const struct
         .challenge_set = set_challenge,
         .challenge_clear = clear_challenge,
         .arg = s->web,
+        .dkim_list = signs ? outbound_dkim_list : NULL,
+        .dkim_reload = signs ? outbound_dkim_reload : NULL,
+        .dkim_arg = r->outbound,
+        .queue_give_up = outbound_give_up,
+        .queue_arg = r->outbound,
         .started_ms = clock_mono_ms(),
         .web_host = place.dev_host,
         .https_port = place.https_port,

@@ -13,6 +13,7 @@ struct config;
 struct config_holder;
 struct hub;
 struct intake;
+struct outbound;
 struct service;
 struct store;
 struct wire_services;
@@ -25,6 +26,7 @@ struct wire_rooms {
     struct store *store;
     struct hub *hub;
     struct intake *intake;
+    struct outbound *outbound;
     const struct wire_tls *tls;
 };
 

@@ -23,26 +23,59 @@ static struct tls_settings front_settings_of(const struct bundle *b) {
     return s;
 }
 
+// Other mail servers: some are old, most come again and resume (RFC 8446 section 2.2).
+static struct tls_settings relay_settings_of(const struct bundle *b) {
+    struct tls_settings s = settings_of(b, NULL);
+    s.allow_tls12 = true;
+    s.tickets = true;
+    return s;
+}
+
+enum { N_CONTEXTS = 4 };
+
+static void list_settings(const struct bundle *b, struct tls_settings ret[N_CONTEXTS]) {
+    ret[0] = settings_of(b, alpn_imap);
+    ret[1] = settings_of(b, alpn_smtp);
+    ret[2] = front_settings_of(b);
+    ret[3] = relay_settings_of(b);
+}
+
+static void list_contexts(struct wire_tls *t, struct tls_context **ret[N_CONTEXTS]) {
+    ret[0] = &t->imap;
+    ret[1] = &t->smtp;
+    ret[2] = &t->front;
+    ret[3] = &t->relay;
+}
+
 bool wire_tls_init(struct wire_tls *t, const struct bundle *b, const char **ret_error) {
-    struct tls_settings imap = settings_of(b, alpn_imap), smtp = settings_of(b, alpn_smtp),
-                        front = front_settings_of(b);
-    t->imap = tls_context_new(&imap, ret_error);
-    t->smtp = t->imap != NULL ? tls_context_new(&smtp, ret_error) : NULL;
-    t->front = t->smtp != NULL ? tls_context_new(&front, ret_error) : NULL;
-    return t->front != NULL;
+    struct tls_settings settings[N_CONTEXTS];
+    struct tls_context **contexts[N_CONTEXTS];
+    list_settings(b, settings);
+    list_contexts(t, contexts);
+    for (size_t i = 0; i < N_CONTEXTS; i++) {
+        *contexts[i] = tls_context_new(&settings[i], ret_error);
+        if (*contexts[i] == NULL)
+            return false;
+    }
+    return true;
 }
 
 bool wire_tls_replace(struct wire_tls *t, const struct bundle *b, const char **ret_error) {
-    struct tls_settings imap = settings_of(b, alpn_imap), smtp = settings_of(b, alpn_smtp),
-                        front = front_settings_of(b);
+    struct tls_settings settings[N_CONTEXTS];
+    struct tls_context **contexts[N_CONTEXTS];
+    list_settings(b, settings);
+    list_contexts(t, contexts);
     // The others can only fail for a reason that the first has.
-    return tls_context_replace(t->imap, &imap, ret_error) && tls_context_replace(t->smtp, &smtp, ret_error) &&
-           tls_context_replace(t->front, &front, ret_error);
+    for (size_t i = 0; i < N_CONTEXTS; i++)
+        if (!tls_context_replace(*contexts[i], &settings[i], ret_error))
+            return false;
+    return true;
 }
 
 void wire_tls_done(struct wire_tls *t) {
-    tls_context_free(t->imap);
-    tls_context_free(t->smtp);
-    tls_context_free(t->front);
+    struct tls_context **contexts[N_CONTEXTS];
+    list_contexts(t, contexts);
+    for (size_t i = 0; i < N_CONTEXTS; i++)
+        tls_context_free(*contexts[i]);
     *t = (struct wire_tls){0};
 }

@@ -12,6 +12,7 @@ struct tls_context;
 struct wire_tls {
     struct tls_context *imap, *smtp; // ports of their own, and STARTTLS
     struct tls_context *front;       // port 443
+    struct tls_context *relay;       // port 25
 };
 
 // ret_error is a static or thread-local sentence. False with a struct that wire_tls_done() accepts.
