@@ -3,7 +3,7 @@
 import mail
 import pytest
 
-pytest_plugins = ["timelimit", "relay_fixture"]
+pytest_plugins = ["timelimit", "relay_fixture", "internet", "lab_site"]
 
 
 @pytest.fixture(scope="session")

@@ -267,7 +267,7 @@ def test_taken_port_is_named(tmp_path):
     with Relay() as relay:
         done = run_martlet("dev", "--dir", tmp_path / "state", "--port-offset", relay.offset, timeout=20)
         assert done.returncode == 1
-        assert f"port {relay.port(80)} (http) is taken by martlet (pid {relay.process.pid})" in done.stderr
+        assert f"port {relay.port(25)} (smtp) is taken by martlet (pid {relay.process.pid})" in done.stderr
 
 
 # ---- memory ----

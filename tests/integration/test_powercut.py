@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Power cuts: every change of the state directory is recorded, then cut off at random points with what was not synced
 kept, lost or torn at random. A relay that starts on what is left must have every message it had acknowledged before
-that point, once, and nothing that a client had expunged.
+that point, once, and nothing that a client had expunged. Mail for a server that does not answer must still wait for it.
 
 The program under test is the release build (MARTLET_RELEASE): a sanitizer and a preloaded library do not go together.
 POWER_POINTS sets the number of points (30), POWER_SEED makes a run repeatable.
 """
+import json
 import os
 import pathlib
 import random
@@ -26,6 +27,32 @@ POINTS = int(os.environ.get("POWER_POINTS", "30"))
 SEED = int(os.environ.get("POWER_SEED", time.time_ns() % 1_000_000))
 
 
+FAR = "[127.0.0.9]"
+# Nobody listens at the discard port of this address.
+SETTINGS = {**NO_RATE, "outbound_smtp_port": "9", "outbound_https_port": "9"}
+
+
+class FarSender(Sender):
+    """Each message has two recipients of its own at the far server, and a local one."""
+
+    def __init__(self, relay, account, local, promises, log, **more):
+        self.n = 0
+        super().__init__(relay, account, [], on_taken=self.note, **more)
+        self.local, self.promises, self.log = local, promises, log
+        self.address_next()
+
+    def address_next(self):
+        self.n += 1
+        self.far = [f"r{self.n}@{FAR}", f"s{self.n}@{FAR}"]
+        self.recipients = [*self.far, self.local]
+
+    def note(self, message_id):
+        position = self.log.stat().st_size
+        self.promises.append((position, "taken", 0, message_id))
+        self.promises.append((position, "waits", None, tuple(self.far)))
+        self.address_next()
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """Some seconds of life with three mailboxes: the log, and the promises by their position in it."""
@@ -39,9 +66,10 @@ def recording(tmp_path_factory):
     state.mkdir()
     root_inode = state.stat().st_ino
     env = {"LD_PRELOAD": str(library), "RECORDER_DIR": str(state), "RECORDER_LOG": str(log)}
-    promises = []  # (position, "taken" or "deleted", account number, Message-ID)
+    # (position, "taken" or "deleted", account number, Message-ID), or (position, "waits", None, recipients)
+    promises = []
 
-    with Relay(settings=NO_RATE, state=state, binary=release_binary_path(), env=env) as relay:
+    with Relay(settings=SETTINGS, state=state, binary=release_binary_path(), env=env) as relay:
         accounts = [relay.new_account() for _ in range(3)]
         ready = log.stat().st_size
         addresses = [a.address for a in accounts]
@@ -56,6 +84,7 @@ def recording(tmp_path_factory):
         threads = [
             Sender(relay, relay.new_account(), addresses[:2], sizes=(800, 5000, 30_000), on_taken=on_taken([0, 1])),
             Sender(relay, relay.new_account(), addresses[1:], sizes=(100_000, 800, 400_000), on_taken=on_taken([1, 2])),
+            FarSender(relay, relay.new_account(), addresses[0], promises, log, sizes=(800, 60_000, 3000)),
             Reader(relay, accounts[1], on_deleted=on_deleted),
         ]
         for thread in threads:
@@ -81,12 +110,25 @@ def test_recorder_has_seen_everything(recording):
     assert got.keys() == expected.keys()
     assert [p for p in got if got[p] != expected[p]] == []
     assert sum(1 for p in promises if p[1] == "taken") >= 20
+    assert sum(1 for p in promises if p[1] == "waits") >= 10
 
 
 def mailbox(relay, account):
     with relay.imap(account) as imap:
         imap.ok("SELECT INBOX")
         return list(imap.message_ids().values())
+
+
+def check_queue(relay, promises, point):
+    done = run_martlet("queue", "show", FAR, "--json", "--dir", relay.state, binary=release_binary_path())
+    there = [tuple(json.loads(line)["recipients"]) for line in done.stdout.splitlines()]
+    missing = {far for p, what, _, far in promises if p <= point and what == "waits"} - set(there)
+    if missing:
+        yield f"queue: {len(missing)} acknowledged messages do not wait any more"
+    if len(there) != len(set(there)):
+        yield "queue: a message waits twice"
+    if any(len(far) != 2 for far in there):
+        yield "queue: a message waits for some of its recipients only"
 
 
 def check_point(recording, point, chance, folder):
@@ -103,7 +145,8 @@ def check_point(recording, point, chance, folder):
             target.write_bytes(octets)
             target.chmod(0o600)
     wrong = []
-    with Relay(settings=NO_RATE, state=folder, binary=release_binary_path()) as relay:
+    with Relay(settings=SETTINGS, state=folder, binary=release_binary_path()) as relay:
+        wrong += check_queue(relay, promises, point)
         for number, account in enumerate(accounts):
             there = mailbox(relay, account)
             taken = {m for p, what, n, m in promises if p <= point and what == "taken" and n == number}

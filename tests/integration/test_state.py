@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a thief of the disk would read: no message, no address but in the account rows, nothing that was deleted."""
+import contextlib
 import base64
 import os
 import pathlib
@@ -28,7 +29,14 @@ def unnamed_files_of(relay):
 
 def find(relay, needle):
     """Names of the files that hold the octets."""
-    return [p.name for p in files_of(relay) + unnamed_files_of(relay) if needle in p.read_bytes()]
+    return [p.name for p in files_of(relay) + unnamed_files_of(relay) if needle in octets_of(p)]
+
+
+def octets_of(path):
+    """b"" for a file that has gone since it was listed."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    return b""
 
 
 def marked_message(sender, size):

@@ -26,7 +26,7 @@ import wire
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DOMAIN = "_martlet.test"
-PORTS = {"http": 80, "imap": 143, "https": 443, "smtps": 465, "submission": 587, "imaps": 993}
+PORTS = {"smtp": 25, "http": 80, "imap": 143, "https": 443, "smtps": 465, "submission": 587, "imaps": 993}
 STANDARD_PORTS = tuple(PORTS.values())
 
 # A busy test machine must not be taken for a relay that is out of resources, and tests create many accounts.

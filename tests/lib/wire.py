@@ -26,8 +26,8 @@ def client_context(max_version=None, alpn=None):
 
 
 class Connection:
-    def __init__(self, port, tls=True, timeout=20, context=None):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, tls=True, timeout=20, context=None, host="127.0.0.1"):
+        self.sock = socket.create_connection((host, port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         if tls:
@@ -227,8 +227,8 @@ class Imap(Connection):
 
 
 class Smtp(Connection):
-    def __init__(self, port, tls=True, timeout=20, context=None, greeting=True):
-        super().__init__(port, tls, timeout, context)
+    def __init__(self, port, tls=True, timeout=20, context=None, greeting=True, host="127.0.0.1"):
+        super().__init__(port, tls, timeout, context, host)
         self.greeting = self.reply() if greeting else None
         self.extensions = []
 
