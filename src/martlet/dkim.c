@@ -10,7 +10,6 @@
 #include "martlet/command.h"
 #include "martlet/dkim_keys.h"
 #include "martlet/operator.h"
-#include "martlet/suggest.h"
 
 enum { ZONE_TEXT_MAX = 8 * 1024, TRIES_MAX = 26, LOOKS_MAX = 50, LOOK_US = 100 * 1000 };
 
@@ -199,22 +198,15 @@ static int take_away(const struct operator_options *o, const char *selector) {
 
 static int run_verb(const struct operator_options *o, int argc, char **argv) {
     static const char *const verbs[] = {"list", "rotate", "remove"};
+    enum { LIST, ROTATE, REMOVE };
     const char *verb = argv[optind++];
-    size_t i = 0;
-    while (i < ARRAY_LEN(verbs) && strcmp(verb, verbs[i]) != 0)
-        i++;
-    if (i == ARRAY_LEN(verbs)) {
-        const char *near = suggest(verb, verbs, ARRAY_LEN(verbs));
-        if (near != NULL)
-            command_misuse(&dkim_command, "no \"%s\" here, did you mean \"%s\"", verb, near);
-        command_misuse(&dkim_command, "what is \"%s\"?", verb);
-    }
-    const char *selector = i == 2 && optind < argc ? argv[optind++] : NULL;
-    if (i == 2 && selector == NULL)
+    size_t i = operator_find_verb(&dkim_command, verb, verbs, ARRAY_LEN(verbs));
+    const char *selector = i == REMOVE && optind < argc ? argv[optind++] : NULL;
+    if (i == REMOVE && selector == NULL)
         command_misuse(&dkim_command, "remove wants a selector");
     if (optind < argc)
         command_misuse(&dkim_command, "what is \"%s\"?", argv[optind]);
-    return i == 0 ? list(o) : i == 1 ? rotate(o) : take_away(o, selector);
+    return i == LIST ? list(o) : i == ROTATE ? rotate(o) : take_away(o, selector);
 }
 
 static int run_dkim(int argc, char **argv) {

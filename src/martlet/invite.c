@@ -8,7 +8,6 @@
 #include "martlet/command.h"
 #include "martlet/operator.h"
 #include "martlet/qr.h"
-#include "martlet/suggest.h"
 
 enum { USES_DEFAULT = 1, DAYS_DEFAULT = 7 };
 
@@ -117,14 +116,8 @@ static int take_back(const struct operator_options *o, const char *text) {
 
 static int run_verb(const struct operator_options *o, int argc, char **argv) {
     const char *verb = argv[optind++];
-    bool is_list = strcmp(verb, "list") == 0;
-    if (!is_list && strcmp(verb, "revoke") != 0) {
-        static const char *const verbs[] = {"list", "revoke"};
-        const char *near = suggest(verb, verbs, ARRAY_LEN(verbs));
-        if (near != NULL)
-            command_misuse(&invite_command, "no \"%s\" here, did you mean \"%s\"", verb, near);
-        command_misuse(&invite_command, "what is \"%s\"?", verb);
-    }
+    static const char *const verbs[] = {"list", "revoke"};
+    bool is_list = operator_find_verb(&invite_command, verb, verbs, ARRAY_LEN(verbs)) == 0;
     if (o->uses != NULL || o->days != NULL)
         command_misuse(&invite_command, "--uses and --days are for a new invitation");
     const char *token = !is_list && optind < argc ? argv[optind++] : NULL;

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "martlet/control_client.h"
 #include "martlet/files.h"
+#include "martlet/suggest.h"
 
 #define DEFAULT_CONFIG "/etc/martlet/martlet.ini"
 
@@ -42,6 +43,16 @@ void operator_read_options(const struct command *c, int argc, char **argv, const
     }
     if (ret->config_path != NULL && ret->dir != NULL)
         command_misuse(c, "--config and --dir mean two different relays");
+}
+
+size_t operator_find_verb(const struct command *c, const char *word, const char *const *verbs, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word, verbs[i]) == 0)
+            return i;
+    const char *near = suggest(word, verbs, n);
+    if (near != NULL)
+        command_misuse(c, "no \"%s\" here, did you mean \"%s\"", word, near);
+    command_misuse(c, "what is \"%s\"?", word);
 }
 
 // ---- which relay ----

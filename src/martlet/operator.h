@@ -26,6 +26,9 @@ struct operator_options {
 // Reads all options; `allowed` are those beside --config and --dir. What is left begins at argv[optind].
 void operator_read_options(const struct command *c, int argc, char **argv, const struct option *allowed,
                            struct operator_options *ret);
+// The index of the verb that a word of the command line is. One line with the nearest verb, and the end, when it is
+// none.
+size_t operator_find_verb(const struct command *c, const char *word, const char *const *verbs, size_t n);
 // The state directory of the relay that is meant. Prints a sentence and returns false when it cannot be found.
 MUST_USE bool operator_find_dir(const struct operator_options *o, char ret[PATH_MAX]);
 // Asks the relay (martlet/control_client.h). Prints a sentence and returns false when that does not work.

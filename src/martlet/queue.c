@@ -8,7 +8,6 @@
 #include "base/slice.h"
 #include "martlet/command.h"
 #include "martlet/operator.h"
-#include "martlet/suggest.h"
 
 enum { COLUMN_MIN = 24, SPAN_SIZE = 32 };
 
@@ -158,15 +157,7 @@ static int run_verb(const struct operator_options *o, int argc, char **argv) {
     static const char *const verbs[] = {"list", "show", "retry", "drop"};
     enum { LIST, SHOW, RETRY, DROP };
     const char *verb = argv[optind++];
-    size_t i = 0;
-    while (i < ARRAY_LEN(verbs) && strcmp(verb, verbs[i]) != 0)
-        i++;
-    if (i == ARRAY_LEN(verbs)) {
-        const char *near = suggest(verb, verbs, ARRAY_LEN(verbs));
-        if (near != NULL)
-            command_misuse(&queue_command, "no \"%s\" here, did you mean \"%s\"", verb, near);
-        command_misuse(&queue_command, "what is \"%s\"?", verb);
-    }
+    size_t i = operator_find_verb(&queue_command, verb, verbs, ARRAY_LEN(verbs));
     const char *what = i != LIST && optind < argc ? argv[optind++] : NULL;
     if (what == NULL && (i == SHOW || i == DROP))
         command_misuse(&queue_command, "%s wants a destination%s", verb,
