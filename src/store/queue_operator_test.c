@@ -56,6 +56,25 @@ static void test_list_pages(void **state) {
     fixture_done(&f);
 }
 
+// An operator reads why mail waits, also where the hosts answer and put off one letter or another.
+static void test_list_tells_why(void **state) {
+    static const char *const want[] = {"450 not today", "no route", ""};
+    struct fixture f;
+    init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    uint64_t first = send_letter(&f, a, "a@a.net b@b.net c@c.net"), second = send_letter(&f, a, "a@a.net b@b.net");
+    assert_int_equal(settle(&f, first, "a@a.net", NOW + 300, "450 not now"), STORE_OK);
+    assert_int_equal(settle(&f, second, "a@a.net", NOW + 400, "450 not today"), STORE_OK);
+    assert_int_equal(defer(&f, "b.net", NOW, NOW + 30, "no route"), STORE_OK);
+    struct store_queue_list *l = store_queue_list_new(SLICE(""), 10);
+    assert_int_equal(run_op(&f, &l->op), STORE_OK);
+    assert_int_equal(l->ret_n, ARRAY_LEN(want));
+    for (size_t i = 0; i < l->ret_n; i++)
+        assert_string_equal(l->ret_destinations[i].last_error, want[i]);
+    store_op_free(&l->op);
+    fixture_done(&f);
+}
+
 static void test_show_pages(void **state) {
     struct fixture f;
     init(&f);
@@ -160,10 +179,8 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list_pages),
-        cmocka_unit_test(test_show_pages),
-        cmocka_unit_test(test_retry),
-        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_list_pages), cmocka_unit_test(test_list_tells_why), cmocka_unit_test(test_show_pages),
+        cmocka_unit_test(test_retry),      cmocka_unit_test(test_pieces),
     };
     return cmocka_run_group_tests_name("store/queue_operator", tests, NULL, teardown);
 }

@@ -390,9 +390,9 @@ class LabRelay(Service):
         self.imap(account).close()
         return account
 
-    def publish_keys(self):
-        """The records of the keys that it has made for itself."""
-        for pem in sorted((self.state / "dkim").glob("*.pem")):
+    def publish_keys(self, state=None):
+        """The records of the keys that it has made for itself; `state` where its state directory is seen elsewhere."""
+        for pem in sorted(((state or self.state) / "dkim").glob("*.pem")):
             name = f"{pem.stem}._domainkey.{self.domain}."
             self.lab.dns.remove(name + " ")
             self.lab.dns.add(f"{name} TXT {dkim_record(pem)}")

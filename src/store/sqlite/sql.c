@@ -9,8 +9,13 @@
     " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id)"
 #define ENTRY_COLUMNS "uid, body_id, key, flags, keywords, size, date, modseq"
 
-#define DESTINATION_COLUMNS                                                                                            \
-    "name, next_at, deferred_until, attempts, failing_since, error, oldest, dues, recipients, octets"
+#define DESTINATION_COLUMNS_WITH(error)                                                                                \
+    "name, next_at, deferred_until, attempts, failing_since, " error ", oldest, dues, recipients, octets"
+#define DESTINATION_COLUMNS DESTINATION_COLUMNS_WITH("error")
+// A host that answers may still have put off what waits: then the words for what is tried last.
+#define ERROR_OR_REPLY                                                                                                 \
+    "iif(error != '', error, coalesce((SELECT reply FROM due WHERE destination_id = destination.id"                    \
+    " ORDER BY next_at DESC LIMIT 1), ''))"
 // What `struct store_due` wants, in the order of due_read(). The order of the joins is ours: from few to many.
 #define DUE_COLUMNS                                                                                                    \
     "d.id, x.name, d.created, d.next_at, d.attempts, d.reply, d.n_recipients, d.recipients,"                           \
@@ -152,7 +157,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_DESTINATION_READY] = "SELECT " DESTINATION_COLUMNS " FROM destination"
                               " WHERE next_at <= ?1 AND (next_at, name) > (?2, ?3) ORDER BY next_at, name LIMIT ?4",
     [SQL_DESTINATION_NEXT_AFTER] = "SELECT next_at FROM destination WHERE next_at > ?1 ORDER BY next_at LIMIT 1",
-    [SQL_DESTINATION_LIST] = "SELECT " DESTINATION_COLUMNS " FROM destination WHERE name > ?1 ORDER BY name LIMIT ?2",
+    [SQL_DESTINATION_LIST] = "SELECT " DESTINATION_COLUMNS_WITH(ERROR_OR_REPLY) " FROM destination WHERE name > ?1"
+                                                                                " ORDER BY name LIMIT ?2",
     [SQL_DESTINATION_SHOW] = "SELECT " DESTINATION_COLUMNS " FROM destination WHERE name = ?1",
     [SQL_DESTINATION_OLDEST] = "SELECT oldest FROM destination WHERE oldest > 0 ORDER BY oldest LIMIT 1",
     [SQL_DESTINATION_NAME_AFTER] = "SELECT name FROM destination WHERE name > ?1 ORDER BY name LIMIT 1",
