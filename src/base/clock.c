@@ -29,6 +29,14 @@ int64_t clock_wall_s(void) {
     return t.tv_sec;
 }
 
+int64_t clock_wall_ms(void) {
+    if (atomic_load_explicit(&fake, memory_order_relaxed))
+        return atomic_load(&fake_wall_s) * 1000 + (int64_t)(atomic_load(&fake_mono_us) / 1000 % 1000);
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 int64_t clock_wall_day(void) {
     return clock_wall_s() / 86400;
 }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/panic.h"
 
@@ -34,6 +35,17 @@ static inline char *mem_strndup(const char *s, size_t len) {
         memcpy(p, s, len);
     p[len] = '\0';
     return p;
+}
+
+// Zeroed memory in pages of its own, for large blocks of which little may ever be used: a page that is not touched
+// takes nothing. (calloc() writes to what it has from its heap.) Given back with mem_unmap() alone, and the same size.
+static inline void *mem_map(size_t size) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT(p != MAP_FAILED);
+    return p;
+}
+static inline void mem_unmap(void *p, size_t size) {
+    ASSERT(munmap(p, size) == 0);
 }
 
 #define MEM_NEW(type) ((type *)mem_zalloc(1, sizeof(type)))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "net/conn_internal.h"
 #include "net/tls_client.h"
 
@@ -61,7 +62,7 @@ void conn_init(struct conn *c, struct loop *loop, const struct conn_ops *ops, co
 void conn_link(struct conn *c) {
     struct loop_net *net = loop_net(c->loop);
     if (net->scratch == NULL) {
-        net->scratch = mem_alloc(LOOP_SCRATCH_SIZE);
+        net->scratch = mem_alloc(LOOP_SCRATCH_FRONT + LOOP_SCRATCH_SIZE);
         net->end_all = end_all;
     }
     list_append(&net->conns, &c->link);
@@ -184,7 +185,20 @@ static void turn_open(struct conn *c) {
         conn_send(c);
 }
 
+static const char *const end_values[] = {
+    [CONN_END_EOF] = "eof",     [CONN_END_ERROR] = "error",       [CONN_END_TIMEOUT] = "timeout",
+    [CONN_END_LOCAL] = "local", [CONN_END_OVERFLOW] = "overflow",
+};
+static struct metric_counter ended =
+    METRIC_COUNTER_BY("martlet_connections_ended", "Connections, in and out, by what ended them", "why", end_values);
+
+void conn_metrics_register(void) {
+    static struct metric *const all[] = {&ended.metric};
+    metrics_register(all, ARRAY_LEN(all));
+}
+
 static void turn_ending(struct conn *c) {
+    metric_count(&ended, c->why);
     if (c->has_session) {
         c->has_session = false;
         c->ops->on_close(c->session, c->why);
@@ -284,6 +298,11 @@ void conn_start_tls_client(struct conn *c, const struct tls_client *how) {
         c->client_ssl = tls_client_new_ssl(how);
     c->handshake_ms = how->handshake_ms > 0 ? how->handshake_ms : TLS_CLIENT_HANDSHAKE_MS;
     start_tls(c);
+}
+
+void conn_limit_unsent(struct conn *c, uint32_t octets) {
+    if (c->memory == NULL)
+        conn_plain_limit_unsent(c, octets);
 }
 
 bool conn_is_tls(const struct conn *c) {

@@ -74,6 +74,13 @@ void conn_write(struct conn *c, const char *ptr, size_t len);
 void conn_write_slice(struct conn *c, struct slice s);
 void conn_write_cstr(struct conn *c, const char *s);
 void conn_printf(struct conn *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+// Room for `len` octets of output, for who would have to put them together elsewhere otherwise: filled at once, before
+// anything else is done with c, and claimed with conn_wrote(). NULL: c is closing, if only because that is too much.
+MUST_USE char *conn_reserve(struct conn *c, size_t len);
+void conn_wrote(struct conn *c, size_t len);
+// Sends what was written as far as the kernel takes it, without waiting for the end of the turn. No callback comes
+// within this call; may be called within those of other connections of the loop.
+void conn_send_now(struct conn *c);
 // Octets not yet handed to the kernel.
 size_t conn_out_len(const struct conn *c);
 // on_drain comes once, in a later turn, when conn_out_len() is below `len` (at least 1): for who streams and keeps less
@@ -101,8 +108,17 @@ bool conn_tls_is_resumed(const struct conn *c);
 // "TLSv1.3", or NULL in clear text.
 const char *conn_tls_version(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
+// Keying material of this TLS connection (RFC 5705, RFC 8446 section 7.5), which both ends can compute and nobody
+// between them: `len` octets for this label and context. False when it is not TLS, or not yet.
+MUST_USE bool conn_tls_export(const struct conn *c, const char *label, struct slice context, void *ret, size_t len);
 // The ALPN protocol selected, or an empty slice.
 struct slice conn_alpn(const struct conn *c);
+
+// How long output may wait, other than the service says: in each `ms` the peer must take at least `octets` of it.
+void conn_set_stall(struct conn *c, uint32_t ms, uint32_t octets);
+// The kernel takes about so many octets more than it can send just now, and what is behind them waits here: for who has
+// something more urgent to send at times.
+void conn_limit_unsent(struct conn *c, uint32_t octets);
 
 // Inactivity time in milliseconds until on_timeout; 0: none.
 void conn_set_timeout(struct conn *c, uint32_t ms);
@@ -137,6 +153,8 @@ void conn_memory_feed(struct conn *c, const char *ptr, size_t len);
 void conn_memory_feed_eof(struct conn *c);
 // Runs on_timeout.
 void conn_memory_timeout(struct conn *c);
+// From now on the peer takes no output / takes it again.
+void conn_memory_block(struct conn *c, bool blocked);
 // Everything written so far and not yet taken; valid until the next call on c. When the connection has ended, on_close
 // has freed the session, but what it wrote is still here until conn_memory_free().
 struct slice conn_memory_output(struct conn *c);

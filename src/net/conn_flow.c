@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The octets of a connection. Input is read into the loop's scratch memory and shown to the session right there; only
-// what the session leaves is copied. Output is collected and sent at the end of the turn.
+// what the session leaves is copied, and goes in front of what is read next. Output is collected and sent at the end of
+// the turn.
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,25 @@ static enum io_result fill(struct conn *c, char *scratch, size_t max, size_t *re
     return result;
 }
 
+// Reads behind what was kept, where that is the smaller part: of a stream of small frames only the one that was cut is
+// copied then, not all that comes after it.
+static enum io_result read_and_show(struct conn *c, size_t room) {
+    size_t front = c->in.len <= LOOP_SCRATCH_FRONT ? c->in.len : 0;
+    char *scratch = loop_net(c->loop)->scratch;
+    char *begin = scratch + LOOP_SCRATCH_FRONT - front;
+    size_t len;
+    enum io_result result = fill(c, begin + front, room < LOOP_SCRATCH_SIZE ? room : LOOP_SCRATCH_SIZE, &len);
+    if (len == 0)
+        return result;
+    if (front > 0) {
+        memcpy(begin, buf_slice(&c->in).ptr, front);
+        buf_done(&c->in);
+    }
+    conn_touch(c);
+    show_new(c, begin, front + len);
+    return result;
+}
+
 // One turn's share of input.
 void conn_read(struct conn *c) {
     size_t room = CONN_INPUT_MAX - c->in.len;
@@ -74,13 +94,7 @@ void conn_read(struct conn *c) {
         conn_end(c, CONN_END_ERROR, false);
         return;
     }
-    char *scratch = loop_net(c->loop)->scratch;
-    size_t len;
-    enum io_result result = fill(c, scratch, room < LOOP_SCRATCH_SIZE ? room : LOOP_SCRATCH_SIZE, &len);
-    if (len > 0) {
-        conn_touch(c);
-        show_new(c, scratch, len);
-    }
+    enum io_result result = read_and_show(c, room);
     if (c->state != CONN_OPEN)
         return;
     if (result == IO_FAILED) {
@@ -180,6 +194,26 @@ void conn_printf(struct conn *c, const char *fmt, ...) {
     bool fits = buf_vprintf(&c->out, fmt, args);
     va_end(args);
     written(c, fits);
+}
+
+char *conn_reserve(struct conn *c, size_t len) {
+    char *room = takes_output(c) ? buf_reserve(&c->out, len) : NULL;
+    if (room == NULL && takes_output(c))
+        written(c, false);
+    return room;
+}
+
+void conn_wrote(struct conn *c, size_t len) {
+    buf_added(&c->out, len);
+    written(c, true);
+}
+
+void conn_send_now(struct conn *c) {
+    if (c->state != CONN_OPEN || c->blocked || c->out.len == 0)
+        return;
+    if (conn_flush(c) == IO_FAILED)
+        conn_end(c, CONN_END_ERROR, false);
+    conn_schedule(c); // to wait for the socket, if need be, and for on_drain
 }
 
 size_t conn_out_len(const struct conn *c) {

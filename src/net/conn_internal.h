@@ -77,6 +77,7 @@ struct conn {
     uint32_t timeout_ms;
     uint32_t handshake_ms;
     uint32_t stall_ms;
+    uint32_t stall_min; // octets to be taken in that time
     int fd;
     uint32_t clear_left; // octets of `out` that precede a STARTTLS handshake
     uint32_t drained;    // octets read away in DRAIN
@@ -110,6 +111,8 @@ void conn_link(struct conn *c);
 // Takes the socket. On any thread.
 struct conn *conn_new_socket(int fd, struct loop *loop, const struct service *svc, struct net_address peer,
                              enum conn_admission admission);
+// What connections count is seen from now on, and not only from the first one.
+void conn_metrics_register(void);
 // Begins on the connection's loop; may be called on any thread.
 void conn_start(struct conn *c);
 // conn_turn() will run at the end of the turn.
@@ -159,6 +162,7 @@ void conn_drain(struct conn *c);
 void conn_linger_expired(struct conn *c);
 
 // conn_plain.c
+void conn_plain_limit_unsent(struct conn *c, uint32_t octets);
 void conn_plain_reset(struct conn *c); // the peer gets a reset instead of the rest
 bool conn_plain_is_gone(const struct conn *c);
 // Octets that the peer's end has acknowledged, those of TLS included. False where nobody counts them: not TCP.

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/table.h"
 #include "net/conn_internal.h"
 #include "net/listener.h"
@@ -20,8 +21,15 @@ struct conn_limits {
     struct table *by_address; // of uint32_t
 };
 
+static const char *const over_values[] = {"total", "address", "far-over"};
+enum { OVER_TOTAL, OVER_ADDRESS, FAR_OVER };
+static struct metric_counter over = METRIC_COUNTER_BY(
+    "martlet_connections_over_limit", "Connections over a limit, refused with or without a word", "limit", over_values);
+static struct metric *const metrics[] = {&over.metric};
+
 struct conn_limits *conn_limits_new(uint32_t max_total, uint32_t max_per_address) {
     struct conn_limits *l = MEM_NEW(struct conn_limits);
+    metrics_register(metrics, ARRAY_LEN(metrics));
     l->by_address = table_new(sizeof(uint32_t), ADDRESSES_MAX);
     conn_limits_set(l, max_total, max_per_address);
     return l;
@@ -71,12 +79,15 @@ bool conn_limits_enter(struct conn_limits *l, const struct net_address *peer, en
         here = net_address_is_none(peer) ? 1 : enter_address(l, net_address_limit_key(peer), max_here);
     if (here == 0) {
         atomic_fetch_sub(&l->total, 1);
+        metric_count(&over, FAR_OVER);
         return false;
     }
     if (total > max_total)
         *ret = CONN_TOO_MANY;
     else
         *ret = here > max_here && !net_address_is_none(peer) ? CONN_TOO_MANY_FROM_ADDRESS : CONN_ADMITTED;
+    if (*ret != CONN_ADMITTED)
+        metric_count(&over, *ret == CONN_TOO_MANY ? OVER_TOTAL : OVER_ADDRESS);
     return true;
 }
 
@@ -92,4 +103,9 @@ void conn_limits_leave(struct conn_limits *l, const struct net_address *peer) {
     if (!net_address_is_none(peer))
         leave_address(l, net_address_limit_key(peer));
     atomic_fetch_sub(&l->total, 1);
+}
+
+void conn_limits_read(struct conn_limits *l, uint32_t *ret_open, uint32_t *ret_max) {
+    *ret_open = atomic_load(&l->total);
+    *ret_max = atomic_load(&l->max_total);
 }

@@ -12,6 +12,7 @@ struct conn_memory {
     struct buf fed;
     struct buf sent;
     bool fed_eof;
+    bool blocked; // the peer takes nothing
 };
 
 static enum io_result memory_read(struct conn *c, char *ptr, size_t max, size_t *ret_len) {
@@ -26,6 +27,8 @@ static enum io_result memory_read(struct conn *c, char *ptr, size_t max, size_t 
 }
 
 static enum io_result memory_write(struct conn *c, const char *ptr, size_t len, size_t *ret_len) {
+    if (c->memory->blocked)
+        return IO_BLOCKED;
     ASSERT(buf_append(&c->memory->sent, ptr, len));
     *ret_len = len;
     return IO_OK;
@@ -83,6 +86,12 @@ void conn_memory_feed(struct conn *c, const char *ptr, size_t len) {
 void conn_memory_feed_eof(struct conn *c) {
     c->memory->fed_eof = true;
     arrive(c);
+}
+
+void conn_memory_block(struct conn *c, bool blocked) {
+    c->memory->blocked = blocked;
+    if (!blocked && c->state <= CONN_OPEN)
+        conn_schedule(c);
 }
 
 void conn_memory_timeout(struct conn *c) {

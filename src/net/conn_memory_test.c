@@ -186,6 +186,61 @@ static void test_many_lines_over_turns(void **state) {
     assert_int_equal(conn_memory_output(s->c).len, 11 * 100 * 1000);
 }
 
+// A stream of lines, cut at every place that reads can cut it, also where more is kept than goes in front of a
+// read.
+static void test_kept_in_front(void **state) {
+    struct memory *s = *state;
+    static const size_t PIECES[] = {1, 7, 30 * 1024, 33 * 1024, 64 * 1024, 65 * 1024};
+    enum { LINE = 40 * 1000, LINES = 12 };
+    char *text = mem_alloc(LINE * LINES);
+    for (size_t i = 0; i < LINE * LINES; i++)
+        text[i] = i % LINE == LINE - 1 ? '\n' : (char)('a' + i % 23);
+    for (size_t k = 0; k < ARRAY_LEN(PIECES); k++) {
+        int before = s->script.lines;
+        size_t piece = PIECES[k], len = piece < 10 ? LINE : LINE * LINES;
+        for (size_t at = 0; at < len; at += piece) {
+            conn_memory_feed(s->c, text + at, piece < len - at ? piece : len - at);
+            loop_run_ready(s->loop);
+        }
+        assert_int_equal(s->script.lines - before, len / LINE);
+        assert_true(slice_eq(conn_memory_output(s->c), slice_make(text, len)));
+        conn_memory_take_output(s->c);
+    }
+    free(text);
+}
+
+static void test_reserve(void **state) {
+    struct memory *s = *state;
+    conn_write_cstr(s->c, "one ");
+    memcpy(conn_reserve(s->c, 1000), "two", 3);
+    conn_wrote(s->c, 3);
+    expect(s, "one two");
+    assert_null(conn_reserve(s->c, CONN_OUT_MAX + 1));
+    loop_run_ready(s->loop);
+    assert_int_equal(s->script.why, CONN_END_OVERFLOW);
+    assert_null(conn_reserve(s->c, 1));
+}
+
+static void test_send_now(void **state) {
+    struct memory *s = *state;
+    conn_write_cstr(s->c, "one");
+    assert_int_equal(conn_out_len(s->c), 3);
+    conn_send_now(s->c);
+    assert_int_equal(conn_out_len(s->c), 0);
+    conn_memory_block(s->c, true);
+    conn_write_cstr(s->c, "two");
+    conn_send_now(s->c);
+    loop_run_ready(s->loop);
+    assert_int_equal(conn_out_len(s->c), 3);
+    conn_ask_drain(s->c, 1);
+    loop_run_ready(s->loop);
+    assert_int_equal(s->script.drains, 0);
+    conn_memory_block(s->c, false);
+    loop_run_ready(s->loop);
+    assert_int_equal(s->script.drains, 1);
+    expect(s, "onetwo");
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -202,6 +257,9 @@ int main(void) {
         TEST(test_drain),
         TEST(test_overflow),
         TEST(test_endless_line_ends),
+        TEST(test_kept_in_front),
+        TEST(test_reserve),
+        TEST(test_send_now),
         TEST(test_many_lines_over_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

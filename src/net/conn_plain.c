@@ -51,6 +51,10 @@ void conn_plain_reset(struct conn *c) {
     (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
+void conn_plain_limit_unsent(struct conn *c, uint32_t octets) {
+    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &octets, sizeof(octets)); // not every socket is TCP
+}
+
 bool conn_plain_is_gone(const struct conn *c) {
     struct pollfd p = {.fd = c->fd};
     return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;

@@ -12,6 +12,14 @@ enum {
     TAKEN_MIN = 32 * 1024,
 };
 
+void conn_set_stall(struct conn *c, uint32_t ms, uint32_t octets) {
+    ASSERT(ms > 0 && octets > 0);
+    c->stall_ms = ms;
+    c->stall_min = octets;
+    if (c->state <= CONN_OPEN)
+        conn_schedule(c); // the timer may have to fire sooner
+}
+
 static uint64_t taken_by_peer(const struct conn *c) {
     uint64_t acknowledged;
     return conn_plain_acknowledged(c, &acknowledged) ? acknowledged : c->written;
@@ -37,7 +45,7 @@ bool conn_is_stalled(struct conn *c) {
     if (now < conn_stall_due_ms(c))
         return false;
     uint64_t taken = taken_by_peer(c);
-    if (taken - c->stall_taken < TAKEN_MIN)
+    if (taken - c->stall_taken < (c->stall_min > 0 ? c->stall_min : TAKEN_MIN))
         return true;
     c->stall_since_ms = now;
     c->stall_taken = taken;

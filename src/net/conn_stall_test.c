@@ -157,6 +157,22 @@ static void test_inactivity_is_what_the_peer_does(void **state) {
     done(p);
 }
 
+// A session that has less patience than its service, and is content with less.
+static void test_stall_of_a_session(void **state) {
+    struct service svc = *(const struct service *)*state;
+    svc.stall_timeout_ms = 60 * 1000;
+    struct pair *p = make(&svc, SMALL, SCRIPT_BIG);
+    conn_set_stall(p->server.script.c, STALL_MS, 1);
+    (void)read_slowly(p, 1000, 4 * STALL_MS); // of TLS: a record in less than half of the time
+    assert_int_equal(p->server.script.closes, 0);
+    uint64_t start = clock_mono_ms();
+    while (p->server.script.closes == 0 && clock_mono_ms() < start + 10 * STALL_MS)
+        server_step(&p->server, true); // and now it takes nothing
+    assert_int_equal(p->server.script.why, CONN_END_OVERFLOW);
+    assert_true(server_until_empty(&p->server, 1000));
+    done(p);
+}
+
 int main(void) {
 #define BOTH(f)                                                                                                        \
     {#f "_plain", f, NULL, NULL, (void *)(uintptr_t)&PLAIN}, {                                                         \
@@ -168,6 +184,7 @@ int main(void) {
         BOTH(test_busy_client_that_does_not_read),
         BOTH(test_trickle_of_last_words),
         BOTH(test_slow_but_well),
+        BOTH(test_stall_of_a_session),
         BOTH(test_inactivity_is_what_the_peer_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

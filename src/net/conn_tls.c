@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "net/conn_internal.h"
@@ -113,6 +114,15 @@ bool conn_tls_is_resumed(const struct conn *c) {
 
 const char *conn_tls_version(const struct conn *c) {
     return c->secure && c->ssl != NULL ? SSL_get_version(c->ssl) : NULL;
+}
+
+bool conn_tls_export(const struct conn *c, const char *label, struct slice context, void *ret, size_t len) {
+    if (!c->secure || c->ssl == NULL)
+        return false;
+    bool ok = SSL_export_keying_material(c->ssl, ret, len, label, strlen(label), (const unsigned char *)context.ptr,
+                                         context.len, 1) == 1;
+    ERR_clear_error();
+    return ok;
 }
 
 struct slice conn_alpn(const struct conn *c) {

@@ -299,6 +299,48 @@ static void test_key_update(void **state) {
     server_stop(&s);
 }
 
+// Both ends compute the same keying material, other for each label, context and connection; in clear text there is
+// none.
+static void test_export(void **state) {
+    static const char LABEL[] = "EXPORTER-martlet";
+    static const int VERSIONS[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    struct tls_settings settings = {.allow_tls12 = true};
+    unsigned char ours[32], theirs[32], other[32], before[32] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(VERSIONS); i++) {
+        struct server s;
+        struct client c;
+        server_start(&s, &IMPLICIT, &settings);
+        client_connect(&c, &s, 0);
+        assert_int_equal(client_handshake(&c, NULL, VERSIONS[i]), CLIENT_OK);
+        client_send_text(&c, "x\n");
+        client_expect(&c, "x\n");
+        assert_true(conn_tls_export(s.script.c, LABEL, SLICE("key"), ours, sizeof(ours)));
+        assert_int_equal(SSL_export_keying_material(c.ssl, theirs, sizeof(theirs), LABEL, strlen(LABEL),
+                                                    (const unsigned char *)"key", 3, 1),
+                         1);
+        assert_memory_equal(ours, theirs, sizeof(ours));
+        assert_true(conn_tls_export(s.script.c, LABEL, SLICE("kez"), other, sizeof(other)));
+        assert_memory_not_equal(ours, other, sizeof(ours));
+        assert_true(conn_tls_export(s.script.c, "EXPORTER-other", SLICE("key"), other, sizeof(other)));
+        assert_memory_not_equal(ours, other, sizeof(ours));
+        assert_memory_not_equal(ours, before, sizeof(ours));
+        memcpy(before, ours, sizeof(before));
+        client_close(&c);
+        assert_true(server_until_empty(&s, 3000));
+        server_stop(&s);
+    }
+    struct server s;
+    struct client c;
+    server_start(&s, &PLAIN, NULL);
+    client_connect(&c, &s, 0);
+    client_send_text(&c, "x\n");
+    client_expect(&c, "x\n");
+    assert_false(conn_tls_export(s.script.c, LABEL, SLICE("key"), other, sizeof(other)));
+    client_close(&c);
+    assert_true(server_until_empty(&s, 3000));
+    server_stop(&s);
+}
+
 static void expect_name(struct client *c, const char *want) {
     X509 *cert = SSL_get1_peer_certificate(c->ssl);
     assert_non_null(cert);
@@ -375,6 +417,7 @@ int main(void) {
         cmocka_unit_test(test_record_in_pieces),
         cmocka_unit_test(test_key_update),
         cmocka_unit_test(test_key_update_flood),
+        cmocka_unit_test(test_export),
         cmocka_unit_test(test_replaced_certificate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

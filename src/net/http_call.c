@@ -158,6 +158,10 @@ static size_t on_header(char *ptr, size_t size, size_t n, void *arg) {
     struct http_call *call = arg;
     size_t len = size * n;
     call->header_len += len;
+    if (slice_starts_with(slice_make(ptr, len), SLICE("HTTP/"))) // perhaps another one, behind an interim answer
+        call->has_header = false;
+    else if (len <= 2 && len > 0 && ptr[len - 1] == '\n')
+        call->has_header = true;
     if (call->header_len <= HTTP_CLIENT_HEADER_MAX)
         return len;
     call->too_large = true;
@@ -166,10 +170,13 @@ static size_t on_header(char *ptr, size_t size, size_t n, void *arg) {
 
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *arg) {
     const struct http_call *call = arg;
+    struct slice host = slice_from_cstr(call->host);
+    if (host.ptr[0] == '[')
+        host = slice_sub(host, 1, host.len - 1);
     const struct tls_client how = {
         .context = call->client->s.tls,
         .check = call->check,
-        .host = slice_from_cstr(call->host),
+        .host = host,
         .port = call->port,
     };
     tls_client_adopt(ssl_ctx, &how);

@@ -6,6 +6,8 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -113,12 +115,16 @@ static int on_schedule(CURLM *multi, long ms, void *arg) {
 
 // Non-blocking and closed on exec from the start.
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
+    const struct http_client *client = arg;
     int fd = socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0 && client->s.lost_ms > 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &client->s.lost_ms, sizeof(client->s.lost_ms));
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 void http_client_set_sockets(struct http_client *client, CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)((client->s.idle_ms + 999) / 1000));
 }
 

@@ -24,6 +24,9 @@ struct http_client_settings {
     struct tls_client_context *tls; // roots and sessions; must outlive the client
     uint32_t max_idle;              // connections kept while unused; 0: 64
     uint32_t idle_ms;               // for how long; 0: 60 s
+    // A connection is given up when nothing of what was sent on it is acknowledged for so long (RFC 5482), and not only
+    // when TCP itself does, after a quarter of an hour; 0: then.
+    uint32_t lost_ms;
 };
 
 enum http_version { HTTP_VERSION_1_1, HTTP_VERSION_2 }; // 2: offered by ALPN, 1.1 when the server does not want it

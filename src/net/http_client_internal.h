@@ -48,6 +48,7 @@ struct http_call {
     bool resume_due : 1;
     bool too_large : 1;
     bool body_failed : 1;
+    bool has_header : 1; // the answer's, and all of it
     char host[HTTP_HOST_MAX + 1];
 };
 

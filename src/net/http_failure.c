@@ -13,6 +13,7 @@ struct failure {
 
 static const struct failure BAD_REQUEST = {HTTP_FAILED_REQUEST, "not an acceptable request"};
 static const struct failure NO_HTTP = {HTTP_FAILED_PROTOCOL, "not a proper HTTP answer"};
+static const struct failure CUT = {HTTP_FAILED_PROTOCOL, "closed early"};
 
 static const char *connect_text(const struct http_call *call) {
     long error = 0;
@@ -38,8 +39,8 @@ static bool was_connected(const struct http_call *call) {
 
 static struct failure failure_of(const struct http_call *call, CURLcode code) {
     switch (code) {
-    case CURLE_OK:
-        return (struct failure){HTTP_ANSWERED, NULL};
+    case CURLE_OK: // for libcurl also when the header is cut off (RFC 9112 section 8)
+        return call->has_header ? (struct failure){HTTP_ANSWERED, NULL} : CUT;
     case CURLE_COULDNT_CONNECT:
         return (struct failure){HTTP_FAILED_CONNECT, connect_text(call)};
     case CURLE_OPERATION_TIMEDOUT:
@@ -62,7 +63,7 @@ static struct failure failure_of(const struct http_call *call, CURLcode code) {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
-        return (struct failure){HTTP_FAILED_PROTOCOL, "closed early"};
+        return CUT;
     default:
         return NO_HTTP;
     }

@@ -120,6 +120,9 @@ static bool serve_one(struct server *s) {
     } else if (slice_starts_with(p, SLICE("/head"))) {
         s->head[head] = '\0';
         answer(s, 200, "", s->head);
+    } else if (slice_starts_with(p, SLICE("/half-head"))) {
+        (void)put_text(s, "HTTP/1.1 200 OK\r\nContent-Le");
+        return false;
     } else if (slice_starts_with(p, SLICE("/half"))) {
         (void)put_text(s, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
         return false;

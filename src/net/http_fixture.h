@@ -4,7 +4,7 @@
 //   /head                      the request's head as the answer's body
 //   /once                      a proper answer, and closes without having announced it
 //   /refuse /refuse-close      413 before the body is read; which is then read away, or not
-//   /close /half /garbage      no answer; half of one; no HTTP
+//   /close /half /half-head /garbage   no answer; half of one; half of its header; no HTTP
 //   /large /fields             an endless body; an endless header
 //   /slow                      an answer after a second
 //   /renew                     a proper answer after a thousand new keys

@@ -83,6 +83,7 @@ struct listener *listener_new(int fd, struct loop *accept_loop, struct loop *con
                               const struct service *svc) {
     ASSERT(n_loops > 0 && svc->ops != NULL && svc->on_open != NULL);
     ASSERT(svc->tls != NULL || svc->tls_mode == LISTENER_PLAIN);
+    conn_metrics_register();
     struct listener *l = mem_zalloc(1, sizeof(*l) + n_loops * sizeof(struct loop *));
     l->fd = fd;
     l->svc = *svc;

@@ -24,6 +24,8 @@ void conn_limits_free(struct conn_limits *l);
 // it; nothing was counted.
 MUST_USE bool conn_limits_enter(struct conn_limits *l, const struct net_address *peer, enum conn_admission *ret);
 void conn_limits_leave(struct conn_limits *l, const struct net_address *peer);
+// What is counted now, and the total allowed. Any thread.
+void conn_limits_read(struct conn_limits *l, uint32_t *ret_open, uint32_t *ret_max);
 
 enum listener_tls {
     LISTENER_PLAIN,    // clear text, perhaps STARTTLS later

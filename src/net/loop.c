@@ -123,6 +123,7 @@ void loop_free(struct loop *loop) {
     event_base_free(loop->base);
     (void)close(loop->wake_fd);
     free(loop->net.scratch);
+    udp_batches_free(loop->net.udp);
     free(loop);
 }
 

@@ -184,13 +184,21 @@ static const char *take_name(struct slice name, char copy[HOST_MAX + 1]) {
     return copy;
 }
 
-static void set_pkix(SSL *ssl, const char *host, bool is_address) {
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    if (is_address)
+static bool is_address(const char *host) {
+    struct net_address literal;
+    return net_address_parse(slice_from_cstr(host), &literal);
+}
+
+static void set_host(X509_VERIFY_PARAM *param, const char *host) {
+    if (is_address(host))
         ASSERT(X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1);
     else // without a name nobody can prove to have it; nobody has this one (RFC 6761 section 6.4)
-        ASSERT(SSL_set1_host(ssl, host[0] != '\0' ? host : "invalid") == 1);
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        ASSERT(X509_VERIFY_PARAM_set1_host(param, host[0] != '\0' ? host : "invalid", 0) == 1);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+}
+
+static void set_pkix(SSL *ssl, const char *host) {
+    set_host(SSL_get0_param(ssl), host);
     SSL_set_security_level(ssl, LEVEL_PKIX);
     SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
 }
@@ -233,9 +241,7 @@ SSL *tls_client_new_ssl(const struct tls_client *how) {
     SSL_set_security_level(ssl, LEVEL_OTHER);
     char copy[HOST_MAX + 1];
     const char *host = take_name(how->host, copy);
-    struct net_address literal;
-    bool is_address = net_address_parse(slice_from_cstr(host), &literal);
-    if (host[0] != '\0' && !is_address)
+    if (host[0] != '\0' && !is_address(host))
         ASSERT(SSL_set_tlsext_host_name(ssl, host) == 1);
     size_t n_tlsa = how->check != TLS_CHECK_DANE        ? 0
                     : how->n_tlsa < TLS_CLIENT_TLSA_MAX ? how->n_tlsa
@@ -244,7 +250,7 @@ SSL *tls_client_new_ssl(const struct tls_client *how) {
     if (note.check == TLS_CHECK_DANE && !set_dane(ssl, how, n_tlsa, host))
         note.check = TLS_CHECK_PKIX;
     if (note.check == TLS_CHECK_PKIX)
-        set_pkix(ssl, host, is_address);
+        set_pkix(ssl, host);
     else if (note.check == TLS_CHECK_ANY)
         SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
     attach(ssl, &note);
@@ -296,6 +302,9 @@ void tls_client_adopt(SSL_CTX *foreign, const struct tls_client *how) {
     SSL_CTX_set_security_level(foreign, how->check == TLS_CHECK_PKIX ? LEVEL_PKIX : LEVEL_OTHER);
     SSL_CTX_set1_cert_store(foreign, SSL_CTX_get_cert_store(ours));
     SSL_CTX_free(ours);
+    char copy[HOST_MAX + 1];
+    if (how->check == TLS_CHECK_PKIX) // within the handshake: no session of one that fails may be kept
+        set_host(SSL_CTX_get0_param(foreign), take_name(how->host, copy));
     struct note *note = MEM_NEW(struct note);
     *note = (struct note){how->context, session_key(how, 0, generation), how->check, 0};
     ASSERT(SSL_CTX_set_ex_data(foreign, foreign_note, note) == 1);

@@ -87,6 +87,6 @@ bool tls_client_is_proved(struct ssl_st *ssl);
 // What is wrong, after a handshake failed: of the certificate if it was that, else of the protocol. Static text. Takes
 // OpenSSL's errors of this thread.
 const char *tls_client_error(struct ssl_st *ssl);
-// For net/http_client: gives a context that somebody else made our parameters, roots and sessions. `how` as above, but
-// without TLS_CHECK_DANE; the name is checked by who made it.
+// For net/http_client: gives a context that somebody else made our parameters, roots and sessions, and the name that
+// TLS_CHECK_PKIX wants. `how` as above, but without TLS_CHECK_DANE; who made it says whether certificates count.
 void tls_client_adopt(struct ssl_ctx_st *foreign, const struct tls_client *how);
