@@ -141,7 +141,6 @@ static void set_defaults(struct config *c) {
     }
     c->mail_domain = slice_dup(SLICE_EMPTY);
     c->mailboxes_dir = slice_dup(SLICE_EMPTY);
-    c->iroh_relay = slice_dup(SLICE_EMPTY);
 }
 
 // "/home/vmail/mail/D", where an address literal loses its brackets.
@@ -155,9 +154,15 @@ static void derive_mailboxes_dir(struct config *c) {
     c->mailboxes_dir = slice_dup(slice_from_cstr(path));
 }
 
+static bool is_set(const struct loading *l, const char *key) {
+    return l->seen_at[config_field_find(key) - config_fields] != 0;
+}
+
 static void check_whole(struct loading *l) {
     struct config *c = l->config;
-    if (l->seen_at[config_field_find("mail_domain") - config_fields] == 0)
+    c->iroh_relay_set = is_set(l, "iroh_relay");
+    c->push_gateway_set = is_set(l, "push_gateway");
+    if (!is_set(l, "mail_domain"))
         complain(l, false, l->name, "mail_domain: is required");
     if (c->username_min_length > c->username_max_length)
         complain(l, false, l->name, "username_min_length: is above username_max_length (%u > %u)",

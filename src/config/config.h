@@ -17,7 +17,7 @@ struct config {
     char *tls_cert_path, *tls_key_path; // of tls_external_cert_and_key; both "" when unset
     char *www_folder, *donate_url;
     char *acme_email, *acme_directory, *acme_dns_hook;
-    char *iroh_relay; // see iroh_relay_set
+    char *iroh_relay; // URL; see iroh_relay_set
     char *mtail_address;
     char *privacy_postal, *privacy_mail, *privacy_pdo, *privacy_supervisor;
     char *mailboxes_dir;
@@ -48,6 +48,24 @@ struct config {
     uint32_t outbound_smtp_port, outbound_https_port; // of other relays: 25, 443
     enum config_certificate { CERTIFICATE_AUTO, CERTIFICATE_ACME, CERTIFICATE_SELF_SIGNED } certificate;
     enum config_registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED } registration;
+
+    // Real time: notifications, TURN, iroh.
+    char *push_gateway;    // URL, https://notifications.delta.chat/notify; "": no notifications
+    bool push_gateway_set; // false: the key is absent, and push_gateway the default
+    bool turn;             // true
+    // What the world sees of us behind a NAT, as inet_pton() takes it; each "" when it is the socket's own.
+    char *turn_external_ipv4, *turn_external_ipv6;
+    char *turn_allowed_peers;                                         // see config_network_next(); "": none
+    uint16_t turn_port_min, turn_port_max;                            // of relayed addresses: 49152-65535
+    uint32_t max_turn_allocations;                                    // 1000
+    uint32_t turn_allocations_per_user, turn_allocations_per_address; // 10, 20
+    uint64_t turn_bandwidth;       // octets a second, each way, of one allocation; 1M
+    uint64_t turn_total_bandwidth; // octets a second, of all allocations together; 0, the default: no limit
+    uint32_t max_iroh_connections, iroh_connections_per_address; // 10000, 64
+    uint64_t iroh_bandwidth;                                     // octets a second that are read from one client; 2M
+    bool iroh_relay_only;    // drops discovery packets, so that nothing goes past the relay: for tests; false
+    char *appversions_file;  // "": appversions.json in the directory of the configuration
+    char *appversions_hosts; // see config_place_next(); "": those alone that are built in
 };
 
 // One complaint, e.g. "chatmail.ini:12: max_mailbox_size: not a size: 5x". For unknown keys and foreign sections

@@ -83,6 +83,22 @@ static void defaults(void **state) {
     assert_int_equal(c->outbound_https_port, 443);
     assert_false(c->iroh_relay_set || c->disable_ipv6 || c->imap_rawlog || c->imap_compress || c->log_addresses);
     assert_int_equal(c->registration, REGISTRATION_OPEN);
+    assert_string_equal(c->push_gateway, "https://notifications.delta.chat/notify");
+    assert_true(c->turn && !c->push_gateway_set && !c->iroh_relay_only);
+    const char *none[] = {c->turn_external_ipv4, c->turn_external_ipv6, c->turn_allowed_peers, c->appversions_file,
+                          c->appversions_hosts};
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        assert_string_equal(none[i], "");
+    assert_int_equal(c->turn_port_min, 49152);
+    assert_int_equal(c->turn_port_max, 65535);
+    assert_int_equal(c->max_turn_allocations, 1000);
+    assert_int_equal(c->turn_allocations_per_user, 10);
+    assert_int_equal(c->turn_allocations_per_address, 20);
+    assert_int_equal(c->turn_bandwidth, 1 << 20);
+    assert_int_equal(c->turn_total_bandwidth, 0);
+    assert_int_equal(c->max_iroh_connections, 10000);
+    assert_int_equal(c->iroh_connections_per_address, 64);
+    assert_int_equal(c->iroh_bandwidth, 2 << 20);
     assert_false(config_is_self_signed(c));
     config_free(c);
     config_free(NULL);
@@ -144,6 +160,44 @@ static void what_operators_write(void **state) {
     assert_int_equal(c->outbound_smtp_port, 2525);
     assert_string_equal(c->privacy_postal, "Street 1\nTown: x = y");
     assert_string_equal(c->privacy_pdo, "one\ntwo");
+    config_free(c);
+}
+
+static void real_time(void **state) {
+    struct config *c = load("[params]\nmail_domain = a.org\n"
+                            "push_gateway = http://127.0.0.1:8080/notify\n"
+                            "iroh_relay = https://relay.example:8443\n"
+                            "turn = no\n"
+                            "turn_external_address = 2001:db8::1, 203.0.113.9\n"
+                            "turn_ports = 50000 - 50999\n"
+                            "turn_allowed_peers = 10.0.0.0/8 fd00::/8\n"
+                            "turn_bandwidth = 256K\n"
+                            "turn_total_bandwidth = 1G\n"
+                            "iroh_bandwidth = 500000\n"
+                            "iroh_relay_only = true\n"
+                            "appversions_file = /etc/martlet/versions.json\n"
+                            "appversions_hosts = apps.example.org github.com/example/\n");
+    assert_string_equal(complaints, "");
+    assert_non_null(c);
+    assert_string_equal(c->push_gateway, "http://127.0.0.1:8080/notify");
+    assert_string_equal(c->iroh_relay, "https://relay.example:8443");
+    assert_true(c->push_gateway_set && c->iroh_relay_set && !c->turn && c->iroh_relay_only);
+    assert_string_equal(c->turn_external_ipv4, "203.0.113.9");
+    assert_string_equal(c->turn_external_ipv6, "2001:db8::1");
+    assert_int_equal(c->turn_port_min, 50000);
+    assert_int_equal(c->turn_port_max, 50999);
+    assert_string_equal(c->turn_allowed_peers, "10.0.0.0/8 fd00::/8");
+    assert_int_equal(c->turn_bandwidth, 256 << 10);
+    assert_int_equal(c->turn_total_bandwidth, 1 << 30);
+    assert_int_equal(c->iroh_bandwidth, 500000);
+    assert_string_equal(c->appversions_file, "/etc/martlet/versions.json");
+    assert_string_equal(c->appversions_hosts, "apps.example.org github.com/example/");
+    config_free(c);
+    c = load_with("[params]\nmail_domain = a.org\n", (const char *const[]){"push_gateway=", "iroh_relay=", NULL});
+    assert_non_null(c);
+    assert_true(c->push_gateway_set && c->iroh_relay_set);
+    assert_string_equal(c->push_gateway, "");
+    assert_string_equal(c->iroh_relay, "");
     config_free(c);
 }
 
@@ -216,6 +270,32 @@ static void complaints_name_file_line_and_key(void **state) {
          "E chatmail.ini:3: dns_forward: not an IP address with an optional @port: dns.example\n", false},
         {HEAD "dns_forward = ::1 ::2 ::3 ::4 ::5 ::6 ::7 ::8 ::9\n",
          "E chatmail.ini:3: dns_forward: more than 8 addresses\n", false},
+        {HEAD "push_gateway = notifications.delta.chat\n",
+         "E chatmail.ini:3: push_gateway: not an http or https URL: notifications.delta.chat\n", false},
+        {HEAD "iroh_relay = true\n", "E chatmail.ini:3: iroh_relay: not an http or https URL: true\n", false},
+        {HEAD "turn_external_address = 192.0.2.1 192.0.2.2\n",
+         "E chatmail.ini:3: turn_external_address: more than one IPv4 address\n", false},
+        {HEAD "turn_external_address = ::1,::2\n",
+         "E chatmail.ini:3: turn_external_address: more than one IPv6 address\n", false},
+        {HEAD "turn_external_address = relay.example\n",
+         "E chatmail.ini:3: turn_external_address: not an IP address: relay.example\n", false},
+        {HEAD "turn_external_address = 192.0.2.0/24\n",
+         "E chatmail.ini:3: turn_external_address: not an IP address: 192.0.2.0/24\n", false},
+        {HEAD "turn_ports = 65535-49152\n", "E chatmail.ini:3: turn_ports: not a range of ports: 65535-49152\n", false},
+        {HEAD "turn_ports = 80-90\n", "E chatmail.ini:3: turn_ports: out of range: must be 1024 to 65535\n", false},
+        {HEAD "turn_allowed_peers = 10.0.0.0/8, lan\n",
+         "E chatmail.ini:3: turn_allowed_peers: not an IP address or network: lan\n", false},
+        {HEAD "turn_bandwidth = 1\n", "E chatmail.ini:3: turn_bandwidth: out of range: must be 4096 to 1073741824\n",
+         false},
+        {HEAD "max_turn_allocations = 0\n",
+         "E chatmail.ini:3: max_turn_allocations: out of range: must be 1 to 1000000\n", false},
+        {HEAD "iroh_connections_per_address = 0\n",
+         "E chatmail.ini:3: iroh_connections_per_address: out of range: must be 1 to 10000000\n", false},
+        {HEAD "appversions_file = a\n b\n",
+         "E chatmail.ini:3: appversions_file: must be one line (an indented line continues the value above it)\n",
+         false},
+        {HEAD "appversions_hosts = a.org https://b.org\n",
+         "E chatmail.ini:3: appversions_hosts: not a host with an optional /path/: https://b.org\n", false},
         // All of them at once.
         {"[params]\nmail_domain = a b\nimap_rawlog = 2\nfoo = 1\nmax_message_size = 1\n",
          "E chatmail.ini:2: mail_domain: neither a domain name nor an IPv4 address: a b\n"
@@ -319,6 +399,7 @@ int main(void) {
         cmocka_unit_test(every_field_has_a_place),
         cmocka_unit_test(defaults),
         cmocka_unit_test(what_operators_write),
+        cmocka_unit_test(real_time),
         cmocka_unit_test(an_address_as_domain),
         cmocka_unit_test(complaints_name_file_line_and_key),
         cmocka_unit_test(overrides_win),

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/network.h"
+#include "config/url.h"
 #include "config/value.h"
 
 #define AT(member) offsetof(struct config, member)
@@ -26,7 +28,7 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"acme_email", CONFIG_TYPE_STRING, AT(acme_email), "", 0, 0},
     {"acme_directory", CONFIG_TYPE_STRING, AT(acme_directory), "https://acme-v02.api.letsencrypt.org/directory", 1, 0},
     {"acme_dns_hook", CONFIG_TYPE_STRING, AT(acme_dns_hook), "", 0, 0},
-    {"iroh_relay", CONFIG_TYPE_IROH, AT(iroh_relay), NULL, 0, 0},
+    {"iroh_relay", CONFIG_TYPE_URL, AT(iroh_relay), "", 0, 0},
     {"mtail_address", CONFIG_TYPE_STRING, AT(mtail_address), "", 0, 0},
     {"privacy_postal", CONFIG_TYPE_TEXT, AT(privacy_postal), "", 0, 0},
     {"privacy_mail", CONFIG_TYPE_TEXT, AT(privacy_mail), "", 0, 0},
@@ -68,6 +70,22 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"dns_trust_anchor", CONFIG_TYPE_STRING, AT(dns_trust_anchor), "", 0, 0},
     {"ca_file", CONFIG_TYPE_STRING, AT(ca_file), "", 0, 0},
     {"registration", CONFIG_TYPE_REGISTRATION, AT(registration), "open", 0, 0},
+    {"push_gateway", CONFIG_TYPE_URL, AT(push_gateway), "https://notifications.delta.chat/notify", 0, 0},
+    {"turn", CONFIG_TYPE_BOOL, AT(turn), "true", 0, 0},
+    {"turn_external_address", CONFIG_TYPE_ADDRESSES, AT(turn_external_ipv4), "", 0, 0},
+    {"turn_ports", CONFIG_TYPE_PORTS, AT(turn_port_min), "49152-65535", 1024, 65535},
+    {"turn_allowed_peers", CONFIG_TYPE_NETWORKS, AT(turn_allowed_peers), "", 0, 0},
+    {"max_turn_allocations", CONFIG_TYPE_U32, AT(max_turn_allocations), "1000", 1, 1000000},
+    {"turn_allocations_per_user", CONFIG_TYPE_U32, AT(turn_allocations_per_user), "10", 1, 1000000},
+    {"turn_allocations_per_address", CONFIG_TYPE_U32, AT(turn_allocations_per_address), "20", 1, 1000000},
+    {"turn_bandwidth", CONFIG_TYPE_SIZE, AT(turn_bandwidth), "1M", 4 * KIB, GIB},
+    {"turn_total_bandwidth", CONFIG_TYPE_SIZE, AT(turn_total_bandwidth), "0", 0, 1024 * GIB},
+    {"max_iroh_connections", CONFIG_TYPE_U32, AT(max_iroh_connections), "10000", 1, 10000000},
+    {"iroh_connections_per_address", CONFIG_TYPE_U32, AT(iroh_connections_per_address), "64", 1, 10000000},
+    {"iroh_bandwidth", CONFIG_TYPE_SIZE, AT(iroh_bandwidth), "2M", 4 * KIB, 16 * GIB},
+    {"iroh_relay_only", CONFIG_TYPE_BOOL, AT(iroh_relay_only), "false", 0, 0},
+    {"appversions_file", CONFIG_TYPE_STRING, AT(appversions_file), "", 0, 0},
+    {"appversions_hosts", CONFIG_TYPE_PLACES, AT(appversions_hosts), "", 0, 0},
 };
 
 const struct config_field *config_field_find(const char *key) {
@@ -153,6 +171,73 @@ static bool set_forwarders(char **member, struct slice value, char reason[CONFIG
     return true;
 }
 
+static bool set_url(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    struct config_url url;
+    if (value.len > 0 && !config_url_parse(value, &url))
+        return refuse(reason, "not an http or https URL: %.*s", SLICE_FMT(shown(value)));
+    replace(member, value);
+    return true;
+}
+
+static bool set_networks(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    struct slice rest = value;
+    struct config_network network;
+    size_t n = 0;
+    for (struct slice one; one = config_list_next(&rest), one.len > 0;) {
+        struct slice copy = one;
+        if (!config_network_next(&copy, &network))
+            return refuse(reason, "not an IP address or network: %.*s", SLICE_FMT(shown(one)));
+        if (++n > CONFIG_NETWORKS_MAX)
+            return refuse(reason, "more than %d networks", CONFIG_NETWORKS_MAX);
+    }
+    replace(member, value);
+    return true;
+}
+
+static bool set_places(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    struct slice rest = value;
+    struct config_url place;
+    size_t n = 0;
+    for (struct slice one; one = config_list_next(&rest), one.len > 0;) {
+        struct slice copy = one;
+        if (!config_place_next(&copy, &place))
+            return refuse(reason, "not a host with an optional /path/: %.*s", SLICE_FMT(shown(one)));
+        if (++n > CONFIG_PLACES_MAX)
+            return refuse(reason, "more than %d hosts", CONFIG_PLACES_MAX);
+    }
+    replace(member, value);
+    return true;
+}
+
+static bool set_external_addresses(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    struct slice rest = value, ipv4 = SLICE_EMPTY, ipv6 = SLICE_EMPTY;
+    for (struct slice one; one = config_list_next(&rest), one.len > 0;) {
+        struct slice copy = one;
+        struct config_network address;
+        if (slice_find(one, '/') < one.len || !config_network_next(&copy, &address))
+            return refuse(reason, "not an IP address: %.*s", SLICE_FMT(shown(one)));
+        struct slice *of_family = address.is_ipv6 ? &ipv6 : &ipv4;
+        if (of_family->len > 0)
+            return refuse(reason, "more than one %s address", address.is_ipv6 ? "IPv6" : "IPv4");
+        *of_family = one;
+    }
+    replace(&c->turn_external_ipv4, ipv4);
+    replace(&c->turn_external_ipv6, ipv6);
+    return true;
+}
+
+static bool set_ports(const struct config_field *f, struct config *c, struct slice value,
+                      char reason[CONFIG_REASON_SIZE]) {
+    uint16_t first, last;
+    if (!config_ports_parse(value, &first, &last))
+        return refuse(reason, "not a range of ports: %.*s", SLICE_FMT(shown(value)));
+    if (!check_range(f, first, reason))
+        return false;
+    c->turn_port_min = first;
+    c->turn_port_max = last;
+    return true;
+}
+
 static bool set_tls_pair(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
     struct slice rest = value;
     struct slice cert = slice_next_word(&rest), key = slice_next_word(&rest);
@@ -232,11 +317,6 @@ bool config_field_set(const struct config_field *f, struct config *c, struct sli
                       char ret_reason[CONFIG_REASON_SIZE]) {
     void *member = (char *)c + f->offset;
     switch (f->type) {
-    case CONFIG_TYPE_IROH:
-        if (!set_text(f, member, value, ret_reason))
-            return false;
-        c->iroh_relay_set = true;
-        return true;
     case CONFIG_TYPE_STRING:
     case CONFIG_TYPE_TEXT:
         return set_text(f, member, value, ret_reason);
@@ -246,6 +326,16 @@ bool config_field_set(const struct config_field *f, struct config *c, struct sli
         return set_selector(member, value, ret_reason);
     case CONFIG_TYPE_FORWARDERS:
         return set_forwarders(member, value, ret_reason);
+    case CONFIG_TYPE_URL:
+        return set_url(member, value, ret_reason);
+    case CONFIG_TYPE_NETWORKS:
+        return set_networks(member, value, ret_reason);
+    case CONFIG_TYPE_PLACES:
+        return set_places(member, value, ret_reason);
+    case CONFIG_TYPE_ADDRESSES:
+        return set_external_addresses(c, value, ret_reason);
+    case CONFIG_TYPE_PORTS:
+        return set_ports(f, c, value, ret_reason);
     case CONFIG_TYPE_TLS_PAIR:
         return set_tls_pair(c, value, ret_reason);
     case CONFIG_TYPE_BOOL:
@@ -273,7 +363,9 @@ void config_field_clear(const struct config_field *f, struct config *c) {
     case CONFIG_TYPE_DOMAIN:
     case CONFIG_TYPE_SELECTOR:
     case CONFIG_TYPE_FORWARDERS:
-    case CONFIG_TYPE_IROH: {
+    case CONFIG_TYPE_URL:
+    case CONFIG_TYPE_NETWORKS:
+    case CONFIG_TYPE_PLACES: {
         char **owned = (char **)((char *)c + f->offset);
         free(*owned);
         *owned = NULL;
@@ -283,6 +375,11 @@ void config_field_clear(const struct config_field *f, struct config *c) {
         free(c->tls_cert_path);
         free(c->tls_key_path);
         c->tls_cert_path = c->tls_key_path = NULL;
+        break;
+    case CONFIG_TYPE_ADDRESSES:
+        free(c->turn_external_ipv4);
+        free(c->turn_external_ipv6);
+        c->turn_external_ipv4 = c->turn_external_ipv6 = NULL;
         break;
     default:
         break;

@@ -12,18 +12,22 @@
 #include "config/config.h"
 
 enum config_type {
-    CONFIG_TYPE_STRING,       // one line, char *
-    CONFIG_TYPE_TEXT,         // may have several lines, char *
-    CONFIG_TYPE_DOMAIN,       // normalised by config_domain_parse(), char *
-    CONFIG_TYPE_SELECTOR,     // normalised by config_selector_parse(), char *
-    CONFIG_TYPE_FORWARDERS,   // checked with config_forwarder_next(), char *
-    CONFIG_TYPE_TLS_PAIR,     // "CERT KEY" or nothing, two char *: tls_cert_path and tls_key_path
-    CONFIG_TYPE_IROH,         // char *, and remembers that the key was there
-    CONFIG_TYPE_BOOL,         // bool
-    CONFIG_TYPE_U32,          // uint32_t
-    CONFIG_TYPE_SIZE,         // uint64_t octets; a bare number is octets
-    CONFIG_TYPE_SIZE_MB,      // uint64_t octets; a bare number is MB
-    CONFIG_TYPE_NUMBER,       // double
+    CONFIG_TYPE_STRING,     // one line, char *
+    CONFIG_TYPE_TEXT,       // may have several lines, char *
+    CONFIG_TYPE_DOMAIN,     // normalised by config_domain_parse(), char *
+    CONFIG_TYPE_SELECTOR,   // normalised by config_selector_parse(), char *
+    CONFIG_TYPE_FORWARDERS, // checked with config_forwarder_next(), char *
+    CONFIG_TYPE_TLS_PAIR,   // "CERT KEY" or nothing, two char *: tls_cert_path and tls_key_path
+    CONFIG_TYPE_URL,        // checked with config_url_parse(), or nothing; char *
+    CONFIG_TYPE_NETWORKS,   // checked with config_network_next(), char *
+    CONFIG_TYPE_PLACES,     // checked with config_place_next(), char *
+    CONFIG_TYPE_ADDRESSES, // an IPv4 and an IPv6 address at most, two char *: turn_external_ipv4 and turn_external_ipv6
+    CONFIG_TYPE_PORTS,     // "FIRST-LAST", two uint16_t: turn_port_min and turn_port_max
+    CONFIG_TYPE_BOOL,      // bool
+    CONFIG_TYPE_U32,       // uint32_t
+    CONFIG_TYPE_SIZE,      // uint64_t octets; a bare number is octets
+    CONFIG_TYPE_SIZE_MB,   // uint64_t octets; a bare number is MB
+    CONFIG_TYPE_NUMBER,    // double
     CONFIG_TYPE_REGISTRATION, // enum config_registration
     CONFIG_TYPE_CERTIFICATE,  // enum config_certificate
 };
@@ -36,7 +40,7 @@ struct config_field {
     uint64_t min, max;        // of numbers and sizes (in octets)
 };
 
-enum { CONFIG_N_FIELDS = 51 };
+enum { CONFIG_N_FIELDS = 67 };
 extern const struct config_field config_fields[CONFIG_N_FIELDS];
 
 // NULL for a key that is not ours.

@@ -149,7 +149,7 @@ static bool is_separator(char c) {
     return c == ' ' || c == '\t' || c == ',';
 }
 
-static bool port_parse(struct slice s, uint16_t *ret) {
+bool config_port_parse(struct slice s, uint16_t *ret) {
     uint64_t port;
     if (!slice_to_u64(s, &port) || port == 0 || port > UINT16_MAX)
         return false;
@@ -157,23 +157,29 @@ static bool port_parse(struct slice s, uint16_t *ret) {
     return true;
 }
 
-bool config_forwarder_next(struct slice *rest, struct config_forwarder *ret) {
+struct slice config_list_next(struct slice *rest) {
     size_t begin = 0, end;
     while (begin < rest->len && is_separator(rest->ptr[begin]))
         begin++;
     for (end = begin; end < rest->len && !is_separator(rest->ptr[end]);)
         end++;
+    struct slice item = slice_sub(*rest, begin, end);
+    *rest = slice_sub(*rest, end, rest->len);
+    return item;
+}
+
+bool config_forwarder_next(struct slice *rest, struct config_forwarder *ret) {
     struct config_forwarder one = {.port = 53};
-    struct slice address, port;
-    bool has_port = slice_cut(slice_sub(*rest, begin, end), '@', &address, &port);
+    struct slice address, port, after = *rest;
+    bool has_port = slice_cut(config_list_next(&after), '@', &address, &port);
     if (address.len == 0 || address.len >= sizeof(one.address) || memchr(address.ptr, '\0', address.len) != NULL ||
-        (has_port && !port_parse(port, &one.port)))
+        (has_port && !config_port_parse(port, &one.port)))
         return false;
     memcpy(one.address, address.ptr, address.len);
     struct in6_addr octets;
     if (inet_pton(AF_INET, one.address, &octets) != 1 && inet_pton(AF_INET6, one.address, &octets) != 1)
         return false;
-    *rest = slice_sub(*rest, end, rest->len);
+    *rest = after;
     *ret = one;
     return true;
 }

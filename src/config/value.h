@@ -32,6 +32,12 @@ MUST_USE bool config_domain_parse(struct slice s, char ret[CONFIG_DOMAIN_SIZE]);
 enum { CONFIG_SELECTOR_SIZE = 64 };
 MUST_USE bool config_selector_parse(struct slice s, char ret[CONFIG_SELECTOR_SIZE]);
 
+// A port, 1 to 65535.
+MUST_USE bool config_port_parse(struct slice s, uint16_t *ret);
+
+// Takes the next item off a list whose items are separated by blanks, commas or both; an empty slice at the end.
+struct slice config_list_next(struct slice *rest);
+
 // The resolvers of dns_forward: IPv4 and IPv6 addresses, each with "@port" behind it unless that is 53, separated by
 // blanks, commas or both: "192.0.2.1, 2001:db8::1@5353".
 enum { CONFIG_FORWARDERS_MAX = 8 };
