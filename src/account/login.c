@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "account/counts.h"
 #include "account/invite.h"
 #include "account/name.h"
 #include "account/password.h"
@@ -65,6 +66,7 @@ static void free_login(struct account_login *l) {
 }
 
 static void finish(struct account_login *l, enum account_verdict verdict) {
+    account_count_login(l->protocol, verdict);
     l->waits_for = WAITS_FOR_NOTHING;
     l->result.verdict = verdict;
     l->result.address = l->address;
@@ -199,11 +201,13 @@ static void on_created(struct store_op *op) {
     }
     store_op_free(op);
     if (status == STORE_NOT_FOUND) {
+        account_count_refused();
         log_debug("account.rejected", "reason=\"the invitation is not good any more\"");
         finish(l, ACCOUNT_DENIED);
     } else if (status != STORE_OK) {
         finish(l, ACCOUNT_UNAVAILABLE);
     } else if (l->result.created) {
+        account_count_created();
         log_info("account.created", "protocol=%s", l->protocol == ACCOUNT_IMAP ? "imap" : "submission");
         succeed_and_remember(l);
     } else {
@@ -216,6 +220,7 @@ static void on_prepared(struct worker_job *job) {
     if (l == NULL)
         return;
     if (l->job_outcome == JOB_NO) {
+        account_count_refused();
         account_service_log_refusal(l->service, &l->refusal);
         finish(l, ACCOUNT_DENIED);
         return;

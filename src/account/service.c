@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "account/service.h"
+#include "account/counts.h"
 
 #include "account/rate.h"
 #include "account/resources.h"
@@ -23,6 +24,7 @@ struct account_service *account_service_new(struct config_holder *config, struct
     a->config = config;
     a->store = store;
     a->crypt = crypt;
+    account_counts_register();
     a->verified = account_verified_new(VERIFIED_MAX);
     a->rates = account_rates_new();
     a->resources = account_resources_new("/proc");

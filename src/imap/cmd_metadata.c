@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 // GETMETADATA and SETMETADATA (RFC 5464). GETMETADATA never fails for trouble of ours: clients drop the connection
 // then, and come back only after a minute. What cannot be read is NIL.
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "config/config.h"
+#include "imap/imap_server.h"
 #include "imap/metadata.h"
 #include "imap/session.h"
 #include "imap/verbs.h"
 #include "imap/writer.h"
+#include "intake/intake.h"
 #include "store/account_ops.h"
-
-// What stands in maxsmtprecipients; the submission server takes as many in one transaction.
-#define RECIPIENTS_MAX "1000"
 
 // ---- reading ----
 
@@ -29,7 +29,34 @@ static void write_value(struct conn *c, struct slice value) {
         conn_write(c, "NIL", 3);
 }
 
-static void write_item(struct conn *c, const struct imap_metadata_item *item, const struct config *config,
+static void write_number(struct conn *c, unsigned n) {
+    char text[16];
+    int len = snprintf(text, sizeof(text), "%u", n);
+    imap_write_literal(c, slice_make(text, (size_t)len));
+}
+
+// What another service says.
+static void write_foreign(struct conn *c, void (*say)(void *arg, struct buf *out), void *arg) {
+    struct buf value;
+    buf_init(&value, IMAP_METADATA_VALUE_MAX);
+    if (say != NULL)
+        say(arg, &value);
+    write_value(c, buf_slice(&value));
+    buf_done(&value);
+}
+
+static void write_admin(struct conn *c, struct config_holder *holder) {
+    const struct config *config = config_acquire(holder);
+    if (config->privacy_mail[0] != '\0') {
+        imap_write_literal_start(c, strlen("mailto:") + strlen(config->privacy_mail));
+        conn_printf(c, "mailto:%s", config->privacy_mail);
+    } else {
+        conn_write(c, "NIL", 3);
+    }
+    config_release(holder, config);
+}
+
+static void write_item(struct conn *c, const struct imap_metadata_item *item, const struct imap_server *server,
                        struct slice tokens) {
     imap_write_astring(c, item->name);
     conn_write(c, " ", 1);
@@ -38,19 +65,19 @@ static void write_item(struct conn *c, const struct imap_metadata_item *item, co
         write_value(c, tokens);
         break;
     case IMAP_METADATA_IROHRELAY:
-        write_value(c, config->iroh_relay_set ? slice_from_cstr(config->iroh_relay) : SLICE_EMPTY);
+        write_foreign(c, server->metadata.irohrelay, server->metadata_arg);
+        break;
+    case IMAP_METADATA_TURN:
+        write_foreign(c, server->metadata.turn, server->metadata_arg);
+        break;
+    case IMAP_METADATA_APPVERSIONS:
+        write_foreign(c, server->metadata.appversions, server->metadata_arg);
         break;
     case IMAP_METADATA_MAXSMTPRECIPIENTS:
-        write_value(c, SLICE(RECIPIENTS_MAX));
+        write_number(c, INTAKE_RECIPIENTS_MAX); // in one transaction
         break;
     case IMAP_METADATA_ADMIN:
-        if (config->privacy_mail[0] != '\0') {
-            size_t len = strlen("mailto:") + strlen(config->privacy_mail);
-            imap_write_literal_start(c, len);
-            conn_printf(c, "mailto:%s", config->privacy_mail);
-        } else {
-            conn_write(c, "NIL", 3);
-        }
+        write_admin(c, server->config);
         break;
     case IMAP_METADATA_UNKNOWN:
         conn_write(c, "NIL", 3);
@@ -61,17 +88,15 @@ static void write_item(struct conn *c, const struct imap_metadata_item *item, co
 static void reply_get(struct imap_command *cmd, struct slice tokens) {
     const struct imap_metadata *m = cmd->state;
     struct imap_session *s = cmd->session;
-    const struct config *config = config_acquire(s->server->config);
     conn_write_cstr(s->conn, "* METADATA ");
     imap_write_string(s->conn, m->mailbox);
     conn_write(s->conn, " (", 2);
     for (size_t i = 0; i < m->n; i++) {
         if (i > 0)
             conn_write(s->conn, " ", 1);
-        write_item(s->conn, &m->items[i], config, tokens);
+        write_item(s->conn, &m->items[i], s->server, tokens);
     }
     conn_write(s->conn, ")\r\n", 3);
-    config_release(s->server->config, config);
     imap_finish(cmd, "OK Getmetadata completed");
 }
 
@@ -111,10 +136,7 @@ static const char *token_problem(const struct imap_metadata_item *item) {
         return "NO [CANNOT] Tokens are removed by the push gateway only";
     if (item->value.len > STORE_TOKEN_MAX)
         return "NO [METADATA MAXSIZE 4096] Token too long";
-    for (size_t i = 0; i < item->value.len; i++)
-        if (item->value.ptr[i] <= ' ' || item->value.ptr[i] >= 0x7f)
-            return "NO [CANNOT] Invalid token";
-    return NULL;
+    return store_token_is_valid(item->value) ? NULL : "NO [CANNOT] Invalid token";
 }
 
 static void add_next(struct imap_command *cmd);

@@ -12,6 +12,8 @@ static enum imap_metadata_entry find_entry(struct slice mailbox, struct slice na
     } entries[] = {
         {{"/private/devicetoken", 20}, true, IMAP_METADATA_DEVICETOKEN},
         {{"/shared/vendor/deltachat/irohrelay", 34}, false, IMAP_METADATA_IROHRELAY},
+        {{"/shared/vendor/deltachat/turn", 29}, false, IMAP_METADATA_TURN},
+        {{"/shared/vendor/deltachat/appversions", 36}, false, IMAP_METADATA_APPVERSIONS},
         {{"/shared/vendor/deltachat/maxsmtprecipients", 42}, false, IMAP_METADATA_MAXSMTPRECIPIENTS},
         {{"/shared/admin", 13}, false, IMAP_METADATA_ADMIN},
     };
@@ -33,6 +35,19 @@ static bool parse_entry_name(struct imap_parser *p, struct imap_metadata *m) {
         return imap_parse_fail(p, "Invalid entry name");
     item->entry = find_entry(m->mailbox, item->name);
     return true;
+}
+
+// One answer to an entry is enough, however often it is asked for in a command: values can be long.
+static void drop_repeated(struct imap_metadata *m) {
+    enum imap_metadata_entry last = m->items[m->n - 1].entry;
+    if (last == IMAP_METADATA_UNKNOWN)
+        return;
+    for (size_t i = 0; i + 1 < m->n; i++) {
+        if (m->items[i].entry == last) {
+            m->n--;
+            return;
+        }
+    }
 }
 
 // "(MAXSIZE 1024 DEPTH infinity)": taken and not used. Neither limits what these few short entries can say.
@@ -70,9 +85,11 @@ bool imap_metadata_parse_get(struct imap_parser *p, struct imap_metadata *ret) {
     if (!imap_parse_skip(p, '('))
         return parse_entry_name(p, ret) && imap_parse_end(p);
     bool first = true;
-    while (imap_parse_list_more(p, &first))
+    while (imap_parse_list_more(p, &first)) {
         if (!parse_entry_name(p, ret))
             return false;
+        drop_repeated(ret);
+    }
     return p->error == NULL && (ret->n > 0 || imap_parse_fail(p, "Empty list of entries")) && imap_parse_end(p);
 }
 

@@ -11,6 +11,8 @@ enum imap_metadata_entry {
     IMAP_METADATA_UNKNOWN, // always NIL
     IMAP_METADATA_DEVICETOKEN,
     IMAP_METADATA_IROHRELAY,
+    IMAP_METADATA_TURN,
+    IMAP_METADATA_APPVERSIONS,
     IMAP_METADATA_MAXSMTPRECIPIENTS,
     IMAP_METADATA_ADMIN,
 };
@@ -30,7 +32,7 @@ struct imap_metadata {
     size_t n;
 };
 
-// The arguments of GETMETADATA, options (DEPTH, MAXSIZE) tolerated in both places where they are seen, and of
-// SETMETADATA.
+// The arguments of GETMETADATA, without entries that stand there twice, options (DEPTH, MAXSIZE) tolerated in both
+// places where they are seen, and of SETMETADATA.
 MUST_USE bool imap_metadata_parse_get(struct imap_parser *p, struct imap_metadata *ret);
 MUST_USE bool imap_metadata_parse_set(struct imap_parser *p, struct imap_metadata *ret);

@@ -250,6 +250,14 @@ static void test_mailboxes(void **state) {
     client_close(&c);
 }
 
+static void say_irohrelay(void *arg, struct buf *out) {
+    assert_true(buf_append_cstr(out, "https://relay.test"));
+}
+static void say_turn(void *arg, struct buf *out) {
+    assert_true(buf_append_cstr(out, "a.test:3478:1:p"));
+}
+static void say_nothing(void *arg, struct buf *out) {}
+
 static void test_metadata(void **state) {
     static struct client c;
     static const struct turn turns[] = {
@@ -266,6 +274,9 @@ static void test_metadata(void **state) {
         {"a GETMETADATA \"INBOX\" /private/devicetoken\r\n",
          "* METADATA \"INBOX\" (/private/devicetoken {9}\r\n1111 2222)\r\na OK Getmetadata completed\r\n"},
         {"a SETMETADATA \"INBOX\" (/private/devicetoken \"a b\")\r\n", "a NO [CANNOT] Invalid token\r\n"},
+        {"a SETMETADATA \"INBOX\" (/private/devicetoken {3+}\r\na\"b)\r\n", "a NO [CANNOT] Invalid token\r\n"},
+        {"a SETMETADATA \"INBOX\" (/private/devicetoken {3+}\r\na\\b)\r\n", "a NO [CANNOT] Invalid token\r\n"},
+        {"a SETMETADATA \"INBOX\" (/private/devicetoken \"a\\\"b\")\r\n", "a NO [CANNOT] Invalid token\r\n"},
         {"a SETMETADATA \"INBOX\" (/private/devicetoken NIL)\r\n", "a NO [CANNOT] ~\r\n"},
         {"a SETMETADATA \"\" (/shared/admin \"x\")\r\n", "a NO [NOPERM] This entry cannot be set\r\n"},
         {"a SETMETADATA \"\" (/private/devicetoken \"x\")\r\n", "a NO [NOPERM] This entry cannot be set\r\n"},
@@ -274,10 +285,21 @@ static void test_metadata(void **state) {
         {"a GETMETADATA \"\" (/shared/vendor/deltachat/irohrelay /shared/admin)\r\n",
          "* METADATA \"\" (/shared/vendor/deltachat/irohrelay {18}\r\nhttps://relay.test /shared/admin {24}\r\n"
          "mailto:admin@example.org)\r\na OK Getmetadata completed\r\n"},
+        // An entry asked for twice is answered once; the other services may have nothing to say.
+        {"a GETMETADATA \"\" (/SHARED/admin /shared/vendor/deltachat/turn /shared/x /shared/x /shared/admin "
+         "/shared/vendor/deltachat/appversions)\r\n",
+         "* METADATA \"\" (/SHARED/admin {24}\r\nmailto:admin@example.org /shared/vendor/deltachat/turn {15}\r\n"
+         "a.test:3478:1:p /shared/x NIL /shared/x NIL /shared/vendor/deltachat/appversions NIL)\r\n"
+         "a OK Getmetadata completed\r\n"},
+        // The entries of the server are not those of a mailbox.
+        {"a GETMETADATA \"INBOX\" (/shared/vendor/deltachat/turn)\r\n",
+         "* METADATA \"INBOX\" (/shared/vendor/deltachat/turn NIL)\r\na OK Getmetadata completed\r\n"},
     };
-    static const char *const settings[] = {"iroh_relay=https://relay.test", "privacy_mail=admin@example.org", NULL};
+    static const char *const settings[] = {"privacy_mail=admin@example.org", NULL};
     fixture_close(&fixture);
     fixture_open(&fixture, settings);
+    fixture.server.metadata =
+        (struct imap_metadata_ops){.irohrelay = say_irohrelay, .turn = say_turn, .appversions = say_nothing};
     client_open(&c, &fixture, true);
     client_login(&c, ALICE);
     client_play(&c, turns, ARRAY_LEN(turns));

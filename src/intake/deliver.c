@@ -3,6 +3,7 @@
 // to other servers is signed before, over exactly the octets that are stored. Whatever fails on the way answers 4xx;
 // the peer sends again, and the store recognises what it has already.
 #include "intake/bounce.h"
+#include "intake/counts.h"
 #include "intake/reply.h"
 #include "intake/txn.h"
 #include "mail/header.h"
@@ -13,6 +14,7 @@ static void fill_outcomes(struct intake_txn *t, const struct store_deliver *d) {
         struct recipient *r = &t->recipients.list[i];
         if (!r->is_local)
             continue;
+        intake_count_delivery(next->ret_outcome);
         if (next->ret_outcome == STORE_UNKNOWN)
             bounce_recipient(r, BOUNCE_UNKNOWN, &t->arena);
         else if (next->ret_outcome == STORE_OVERQUOTA)
@@ -34,6 +36,15 @@ static void on_delivered(struct store_op *op) {
         intake_txn_answer_status(t, status);
 }
 
+// Who is told nothing about the message, because it is the one that the From header names; NULL: nobody.
+static const struct recipient *find_own(const struct intake_txn *t) {
+    struct slice value;
+    struct address from;
+    if (!header_find(buf_slice(&t->header), SLICE("From"), &value) || !address_first_of_header(value, &from))
+        return NULL;
+    return recipients_find(&t->recipients, &from, slice_from_cstr(t->config->mail_domain));
+}
+
 static void on_body_finished(void *arg, enum store_status status) {
     struct intake_txn *t = arg;
     if (status != STORE_OK) {
@@ -43,9 +54,12 @@ static void on_body_finished(void *arg, enum store_status status) {
     struct store_deliver *d = store_deliver_new(t->body, t->identity);
     t->body = NULL;
     d->sender_id = t->account_id;
+    const struct recipient *own = find_own(t);
     for (size_t i = 0; i < t->recipients.n; i++) {
         const struct recipient *r = &t->recipients.list[i];
-        if (r->is_local)
+        if (r->is_local && r == own)
+            store_deliver_add_own(d, r->mailbox);
+        else if (r->is_local)
             store_deliver_add(d, r->mailbox);
         else if (r->destination.len > 0)
             store_deliver_add_remote(d, r->destination, r->mailbox);
@@ -59,6 +73,7 @@ static void on_body_finished(void *arg, enum store_status status) {
 static void on_signed(void *arg, struct slice fields) {
     struct intake_txn *t = arg;
     t->signing = NULL;
+    intake_count_signed();
     t->prefix = arena_copy(&t->arena, fields);
     ASSERT(t->prefix.ptr != NULL);
     store_body_finish(t->body, on_body_finished, t);

@@ -143,6 +143,11 @@ void store_deliver_add(struct store_deliver *d, struct slice address) {
     d->deliveries[d->n_deliveries++] = (struct store_delivery){.address = slice_dup(address)};
 }
 
+void store_deliver_add_own(struct store_deliver *d, struct slice address) {
+    store_deliver_add(d, address);
+    d->deliveries[d->n_deliveries - 1].is_own = true;
+}
+
 void store_deliver_add_account(struct store_deliver *d, uint64_t account_id) {
     store_deliver_add(d, SLICE_EMPTY);
     d->deliveries[d->n_deliveries - 1].account_id = account_id;
@@ -173,8 +178,8 @@ static char *copy_text(const char *s) {
     return slice_dup(slice_from_cstr(s != NULL ? s : ""));
 }
 
-static void keep(struct store *s, const struct store_deliver *d, const char *address,
-                 const struct store_remote *remote) {
+static struct fake_delivery *keep(struct store *s, const struct store_deliver *d, const char *address,
+                                  const struct store_remote *remote) {
     struct fake_delivery *kept = MEM_NEW(struct fake_delivery);
     struct slice text = buf_slice(&d->body->text);
     kept->address = copy_text(address);
@@ -187,16 +192,19 @@ static void keep(struct store *s, const struct store_deliver *d, const char *add
     memcpy(kept->dedup, d->dedup, sizeof(kept->dedup));
     kept->next = s->last;
     s->last = kept;
+    return kept;
 }
 
-static enum store_delivery_outcome deliver_one(struct store *s, const struct store_deliver *d, const char *address) {
+static enum store_delivery_outcome deliver_one(struct store *s, const struct store_deliver *d,
+                                               const struct store_delivery *one) {
+    const char *address = one->address;
     if (strncmp(address, "nobody", 6) == 0)
         return STORE_UNKNOWN;
     if (strncmp(address, "full", 4) == 0)
         return STORE_OVERQUOTA;
     if (was_delivered(s, address, d->dedup))
         return STORE_DUPLICATE;
-    keep(s, d, address, NULL);
+    keep(s, d, address, NULL)->is_own = one->is_own;
     s->n_delivered++;
     return STORE_DELIVERED;
 }
@@ -206,7 +214,7 @@ static enum store_remote_outcome queue_one(struct store *s, const struct store_d
     ASSERT(d->reverse_path != NULL);
     if (was_delivered(s, one->recipient, d->dedup))
         return STORE_REMOTE_DUPLICATE;
-    keep(s, d, one->recipient, one);
+    (void)keep(s, d, one->recipient, one);
     s->n_queued++;
     return STORE_QUEUED;
 }
@@ -218,7 +226,7 @@ static void run_op(struct loop_task *task) {
     s->n_submitted++;
     op->status = s->n_submitted >= s->deliver_fails_at ? s->deliver_status : STORE_OK;
     for (size_t i = 0; i < d->n_deliveries && op->status == STORE_OK; i++)
-        d->deliveries[i].ret_outcome = deliver_one(s, d, d->deliveries[i].address);
+        d->deliveries[i].ret_outcome = deliver_one(s, d, &d->deliveries[i]);
     for (size_t i = 0; i < d->n_remotes && op->status == STORE_OK; i++)
         d->remotes[i].ret_outcome = queue_one(s, d, &d->remotes[i]);
     if (op->cancelled)

@@ -13,6 +13,7 @@
 
 struct fake_delivery {
     char *address;
+    bool is_own;       // store_deliver_add_own()
     char *destination; // "" for a local one, as are the next two
     char *reverse_path;
     char *prefix;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/mem.h"
+#include "intake/counts.h"
 #include "intake/signers.h"
 #include "intake/txn.h"
 
@@ -7,6 +8,7 @@ enum { KEYS_MAX = 1000 }; // of other relays, kept
 
 struct intake *intake_new(const struct intake_settings *s) {
     struct intake *in = MEM_NEW(struct intake);
+    intake_counts_register();
     in->config = s->config;
     in->store = s->store;
     in->accounts = s->accounts;

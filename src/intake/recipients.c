@@ -69,6 +69,16 @@ enum recipients_result recipients_add(struct recipients *r, struct arena *arena,
     return RECIPIENTS_ADDED;
 }
 
+const struct recipient *recipients_find(const struct recipients *r, const struct address *a, struct slice domain) {
+    char mailbox[ADDRESS_MAX + 1], canonical[DOMAIN_SIZE];
+    if (r->n == 0)
+        return NULL;
+    (void)domain_canonical(a->domain, canonical);
+    bool is_local = slice_eq_ci(slice_from_cstr(canonical), domain);
+    size_t slot = *probe(r, slice_make(mailbox, write_mailbox(a, canonical, is_local, mailbox)));
+    return slot != 0 ? &r->list[slot - 1] : NULL;
+}
+
 void recipients_done(struct recipients *r) {
     free(r->list);
     free(r->slots);

@@ -34,4 +34,6 @@ enum recipients_result { RECIPIENTS_ADDED, RECIPIENTS_KNOWN, RECIPIENTS_TOO_MANY
 // Adds `a` (copied into the arena) unless its mailbox is there already. `domain` is our mail domain, in lower case.
 MUST_USE enum recipients_result recipients_add(struct recipients *r, struct arena *arena, const struct address *a,
                                                struct slice domain, size_t max);
+// The recipient whose mailbox is the one of `a`; NULL: there is none.
+const struct recipient *recipients_find(const struct recipients *r, const struct address *a, struct slice domain);
 void recipients_done(struct recipients *r);

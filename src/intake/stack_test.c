@@ -22,6 +22,7 @@
 #include "intake/fake_dns.h"
 #include "intake/intake.h"
 #include "net/worker.h"
+#include "store/push_ops.h"
 #include "store/queue_ops.h"
 #include "store/test_support.h"
 
@@ -293,12 +294,67 @@ static void test_given_up_at_any_time(void **state) {
     stop(&s);
 }
 
+// Takes all pushes that are pending: their tokens, in order.
+static const char *take_pushes(struct stack *s) {
+    static char text[256];
+    struct store_push_load *l = store_push_load_new(INT64_MAX, 100, 100);
+    struct store_push_settle *settle = store_push_settle_new();
+    assert_int_equal(run_op(&s->f, &l->op), STORE_OK);
+    text[0] = '\0';
+    for (size_t i = 0; i < l->ret_n; i++) {
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", l->ret_pushes[i].token);
+        store_push_settle_done(settle, l->ret_pushes[i].token_id, l->ret_pushes[i].asked_ms, INT64_MAX);
+    }
+    assert_int_equal(run_and_free(&s->f, &settle->op), STORE_OK);
+    store_op_free(&l->op);
+    return text;
+}
+
+// Who is woken by what, from the octets at the door to the rows of the store.
+static void test_pushes(void **state) {
+    (void)state;
+    static const struct {
+        enum door door;
+        const char *from, *to, *want;
+    } rows[] = {
+        {SUBMISSION, "alice@relay.test", "alice@relay.test bob@relay.test", "b1 b2 "},
+        {SUBMISSION, "alice@relay.test", "alice@relay.test", ""},
+        {SUBMISSION, "alice@relay.test", "far@b.example alice@relay.test", ""},
+        {SUBMISSION, "alice@relay.test", "alice@relay.test gone@relay.test", "a1 "}, // the bounce
+        {SMTP, "ann@a.example", "alice@relay.test bob@relay.test", "a1 b1 b2 "},
+        {MXDELIV, "ann@a.example", "gone@relay.test alice@relay.test", "a1 "},
+    };
+    struct stack s;
+    start(&s);
+    store_set_push_enabled(s.f.store, true);
+    assert_int_equal(run_and_free(&s.f, &store_token_add_new(s.alice, SLICE("a1"))->op), STORE_OK);
+    assert_int_equal(run_and_free(&s.f, &store_token_add_new(s.bob, SLICE("b1"))->op), STORE_OK);
+    assert_int_equal(run_and_free(&s.f, &store_token_add_new(s.bob, SLICE("b2"))->op), STORE_OK);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *text = write_encrypted(rows[i].from, 1000 + i, "");
+        if (rows[i].door != SUBMISSION) {
+            char *signed_text = sign(&s, text);
+            free(text);
+            text = signed_text;
+        }
+        for (int again = 0; again < 2; again++) { // the second time it is known
+            assert_string_equal(send_text(&s, rows[i].door, rows[i].from, rows[i].to, text), "250 OK");
+            const char *got = take_pushes(&s), *want = again == 0 ? rows[i].want : "";
+            if (strcmp(got, want) != 0)
+                fail_msg("row %zu, time %d: want \"%s\" got \"%s\"", i, again, want, got);
+        }
+        free(text);
+    }
+    stop(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_and_in),
         cmocka_unit_test(test_unknown_from_outside),
         cmocka_unit_test(test_two_readings_on_disk),
         cmocka_unit_test(test_given_up_at_any_time),
+        cmocka_unit_test(test_pushes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "intake/counts.h"
 #include "intake/policy.h"
 #include "intake/reply.h"
 #include "intake/txn.h"
@@ -12,6 +13,7 @@
 // ---- answering ----
 
 void intake_txn_answer(struct intake_txn *t) {
+    intake_count_answer(t->inbound, &t->reply);
     t->on_done(t->on_done_arg, &t->reply);
 }
 
@@ -132,6 +134,7 @@ static enum policy_origin check_reading(const struct intake_txn *t, enum dkim_va
 // The verdict on the signature has fallen. The reading that it is valid for must be one that may pass.
 static void on_verified(struct intake_txn *t) {
     enum dkim_verdict verdict = dkim_verifier_verdict(t->verifier);
+    intake_count_dkim(verdict);
     bool partial = verdict == DKIM_PASS && dkim_verifier_is_partial(t->verifier);
     if (!policy_check_dkim(verdict, partial, &t->reply)) {
         refuse_inbound(t, partial ? "octets are not signed" : dkim_verifier_reason(t->verifier));

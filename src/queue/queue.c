@@ -129,6 +129,7 @@ struct queue *queue_new(const struct queue_settings *s) {
     q->tick_at = UINT64_MAX;
     q->inbox = inbox_new(q);
     store_set_on_queue(q->store, inbox_on_store, q->inbox);
+    queue_metrics_open(q);
     return q;
 }
 
@@ -204,6 +205,7 @@ void queue_free(struct queue *q) {
         return;
     q->stopping = true;
     ASSERT(!q->stopped_posted);
+    queue_metrics_close(q);
     if (q->retry != NULL)
         store_op_cancel(q->retry);
     scheduler_abandon(q);

@@ -66,9 +66,15 @@ void queue_wake_at(struct queue *q, uint64_t mono_ms);
 void queue_tick(struct queue *q);
 // Everything due to the destination ("": to all) may be tried at once.
 void queue_retry(struct queue *q, struct slice destination);
+
 // A lane or a settlement has ended: perhaps the last one that a stop waited for.
 void queue_check_stopped(struct queue *q);
 
 // After `attempts` failures in a row: seconds.
 int64_t queue_backoff(struct queue *q, uint32_t attempts);
 int64_t queue_lifetime_s(struct queue *q);
+
+// ---- queue_metrics.c ----
+
+void queue_metrics_open(struct queue *q);
+void queue_metrics_close(struct queue *q);

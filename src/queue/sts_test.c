@@ -302,7 +302,7 @@ static void test_many_domains(void **state) {
     settle();
     assert_int_equal(n_answers, N);
     assert_int_equal(w.http.n_calls, N);
-    assert_int_equal(w.http.most_open, STS_FETCH_RUNNING_MAX);
+    assert_in_range(w.http.most_open, STS_FETCH_RUNNING_MAX / 2, STS_FETCH_RUNNING_MAX); // some may be early, or late
 }
 
 int main(void) {

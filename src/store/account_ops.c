@@ -53,6 +53,15 @@ struct store_quota *store_quota_new(uint64_t account_id) {
     return q;
 }
 
+bool store_token_is_valid(struct slice token) {
+    for (size_t i = 0; i < token.len; i++) {
+        char c = token.ptr[i];
+        if (c <= ' ' || c > '~' || c == '"' || c == '\\')
+            return false;
+    }
+    return token.len > 0 && token.len <= STORE_TOKEN_MAX;
+}
+
 static void free_token_add(struct store_op *op) {
     free(CONTAINER_OF(op, struct store_token_add, op)->token);
 }

@@ -60,16 +60,20 @@ struct store_quota {
 };
 struct store_quota *store_quota_new(uint64_t account_id);
 
-// Device tokens for push (IMAP METADATA /private/devicetoken), in order of first setting. Adding one that is there
-// changes nothing. At most STORE_TOKENS_MAX per account: the oldest makes room.
-enum { STORE_TOKEN_MAX = 4096, STORE_TOKENS_MAX = 20 };
-struct store_token_add { // WRITE
+// Device tokens for push (IMAP METADATA /private/devicetoken): printable ASCII without blank, double quote and
+// backslash. Setting one that is there renews it; on the same day that writes nothing. One is valid for
+// STORE_TOKEN_DAYS days from the day it was last set, and nothing finer than that day is kept of it; then it is as if
+// it were gone, and is removed in time. At most STORE_TOKENS_MAX per account: the one that was set the longest ago
+// makes room.
+enum { STORE_TOKEN_MAX = 4096, STORE_TOKENS_MAX = 20, STORE_TOKEN_DAYS = 90 };
+bool store_token_is_valid(struct slice token);
+struct store_token_add { // WRITE. STORE_INVALID: not a token; STORE_NOT_FOUND: no such account.
     struct store_op op;
     uint64_t account_id;
     char *token;
 };
 struct store_token_add *store_token_add_new(uint64_t account_id, struct slice token);
-struct store_token_list { // READ
+struct store_token_list { // READ. In order of first setting.
     struct store_op op;
     uint64_t account_id;
     char **ret_tokens;

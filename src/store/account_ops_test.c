@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The contract of every backend: accounts, quota, device tokens.
+// The contract of every backend: accounts and quota.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,41 +92,6 @@ static void test_quota(void **state) {
     fixture_done(&f);
 }
 
-static void expect_tokens(struct fixture *f, uint64_t account, const char *want) {
-    struct store_token_list *l = store_token_list_new(account);
-    char got[1024] = "";
-    assert_int_equal(run_op(f, &l->op), STORE_OK);
-    for (size_t i = 0; i < l->ret_n_tokens; i++)
-        (void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ", l->ret_tokens[i]);
-    store_op_free(&l->op);
-    assert_string_equal(got, want);
-}
-
-static void test_tokens(void **state) {
-    struct fixture f;
-    fixture_init(&f);
-    uint64_t a = make_account(&f, "a@example.org", NULL), b = make_account(&f, "b@example.org", NULL);
-    static const char *const tokens[] = {"t2", "t1", "t2", "t3"};
-    for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
-        assert_int_equal(run_and_free(&f, &store_token_add_new(a, slice_from_cstr(tokens[i]))->op), STORE_OK);
-    expect_tokens(&f, a, "t2 t1 t3 ");
-    expect_tokens(&f, b, "");
-    assert_int_equal(run_and_free(&f, &store_token_add_new(b, SLICE("t2"))->op), STORE_OK);
-    for (int i = 10; i < 10 + STORE_TOKENS_MAX - 1; i++) {
-        char token[16];
-        (void)snprintf(token, sizeof(token), "n%d", i);
-        assert_int_equal(run_and_free(&f, &store_token_add_new(a, slice_from_cstr(token))->op), STORE_OK);
-    }
-    expect_tokens(&f, a, "t3 n10 n11 n12 n13 n14 n15 n16 n17 n18 n19 n20 n21 n22 n23 n24 n25 n26 n27 n28 ");
-    expect_tokens(&f, b, "t2 ");
-    static char overlong[STORE_TOKEN_MAX + 2];
-    memset(overlong, 't', sizeof(overlong) - 1);
-    assert_int_equal(run_and_free(&f, &store_token_add_new(a, slice_from_cstr(overlong))->op), STORE_INVALID);
-    assert_int_equal(run_and_free(&f, &store_token_add_new(a, SLICE(""))->op), STORE_INVALID);
-    assert_int_equal(run_and_free(&f, &store_token_add_new(99, SLICE("t"))->op), STORE_NOT_FOUND);
-    fixture_done(&f);
-}
-
 // "1:a@example.org/0/11o/2m ": number, address, blocked, octets, messages.
 static const char *list_page(struct fixture *f, uint64_t after, size_t *ret_n) {
     static char text[256];
@@ -211,9 +176,11 @@ static void test_block(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_and_find), cmocka_unit_test(test_impossible_addresses),
-        cmocka_unit_test(test_touch),           cmocka_unit_test(test_quota),
-        cmocka_unit_test(test_tokens),          cmocka_unit_test(test_list),
+        cmocka_unit_test(test_create_and_find),
+        cmocka_unit_test(test_impossible_addresses),
+        cmocka_unit_test(test_touch),
+        cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_list),
         cmocka_unit_test(test_block),
     };
     return cmocka_run_group_tests_name("store/account", tests, NULL, NULL);

@@ -13,6 +13,7 @@ struct backend_context {
     const char *dir;
     struct body_dir *bodies;
     _Atomic uint64_t mailbox_quota;
+    atomic_bool push_enabled;
     uint64_t queue_dues, queue_per_sender, queue_octets; // bounds; the last may be 0: what is free
 };
 

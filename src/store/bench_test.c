@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How many durable deliveries a second, with 1 and with 64 submitters that each wait for their reply. A short run by
 // default; `store_bench_test SECONDS` measures. Messages have 5,000 octets and go round many accounts; when SECONDS is
-// given, each is flagged and expunged as clients do once an account has 20 of them.
+// given, each is flagged and expunged as clients do once an account has 20 of them. Then what pushes cost: nobody has a
+// token, everybody has one.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "store/push_ops.h"
 #include "store/store_internal.h"
 #include "store/test_support.h"
 
@@ -118,7 +120,7 @@ static double cpu_ms(void) {
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
 }
 
-static void measure(struct bench *b, unsigned n_submitters) {
+static void measure(struct bench *b, unsigned n_submitters, const char *what) {
     struct submitter submitters[SUBMITTERS_MAX] = {0};
     uint64_t begin = clock_mono_us(), commits = store_test_commits(b->f.store);
     double cpu = cpu_ms();
@@ -133,10 +135,11 @@ static void measure(struct bench *b, unsigned n_submitters) {
     double seconds = (double)(clock_mono_us() - begin) / 1e6;
     assert_true(b->n_samples > 0);
     qsort(b->samples, b->n_samples, sizeof(b->samples[0]), compare);
-    print_message("# %2u submitters: %.0f deliveries/s, p50 %u us, p99 %u us, CPU %.3f ms each, %.1f writes a commit\n",
-                  n_submitters, (double)b->n_done / seconds, b->samples[b->n_samples / 2],
-                  b->samples[b->n_samples * 99 / 100], (cpu_ms() - cpu) / (double)b->n_done,
-                  (double)b->n_done / (double)(store_test_commits(b->f.store) - commits));
+    print_message(
+        "# %2u submitters%s: %.0f deliveries/s, p50 %u us, p99 %u us, CPU %.3f ms each, %.1f writes a commit\n",
+        n_submitters, what, (double)b->n_done / seconds, b->samples[b->n_samples / 2],
+        b->samples[b->n_samples * 99 / 100], (cpu_ms() - cpu) / (double)b->n_done,
+        (double)b->n_done / (double)(store_test_commits(b->f.store) - commits));
 }
 
 static void test_deliveries(void **state) {
@@ -148,9 +151,14 @@ static void test_deliveries(void **state) {
         (void)snprintf(address, sizeof(address), "a%zu@example.org", i);
         make_account(&b->f, address, &b->inboxes[i]);
     }
-    measure(b, 1);
-    measure(b, 8);
-    measure(b, 64);
+    measure(b, 1, "");
+    measure(b, 8, "");
+    measure(b, 64, "");
+    store_set_push_enabled(b->f.store, true);
+    measure(b, 64, ", no token");
+    for (uint64_t i = 0; i < ACCOUNTS; i++)
+        assert_int_equal(run_and_free(&b->f, &store_token_add_new(i + 1, SLICE("openpgp:token"))->op), STORE_OK);
+    measure(b, 64, ", a token each");
     free(b->message);
     fixture_done(&b->f);
     free(b);

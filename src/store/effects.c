@@ -42,6 +42,10 @@ void effects_add_news(struct effects *e, const char *destination, int64_t not_be
     e->news[e->n_news++] = (struct effects_news){mem_strndup(destination, strlen(destination)), not_before, due};
 }
 
+void effects_add_pushes(struct effects *e, size_t n) {
+    e->n_pushes += n;
+}
+
 static void free_news(struct effects *e, size_t keep) {
     while (e->n_news > keep) {
         struct effects_news *n = &e->news[--e->n_news];
@@ -55,7 +59,7 @@ static void free_news(struct effects *e, size_t keep) {
 }
 
 struct effects_mark effects_mark(const struct effects *e) {
-    return (struct effects_mark){e->n_changes, e->n_uids, e->n_unlinks, e->n_kept, e->n_news};
+    return (struct effects_mark){e->n_changes, e->n_uids, e->n_unlinks, e->n_kept, e->n_news, e->n_pushes};
 }
 
 void effects_rewind(struct effects *e, struct effects_mark mark) {
@@ -63,6 +67,7 @@ void effects_rewind(struct effects *e, struct effects_mark mark) {
     e->n_uids = mark.uids;
     e->n_unlinks = mark.unlinks;
     e->n_kept = mark.kept;
+    e->n_pushes = mark.pushes;
     free_news(e, mark.news);
 }
 
@@ -83,6 +88,11 @@ void effects_publish_news(struct effects *e, store_on_queue *on_queue, void *arg
         const struct effects_news *n = &e->news[i];
         on_queue(arg, &(struct store_queue_news){n->destination, n->not_before, n->due});
     }
+}
+
+void effects_publish_pushes(struct effects *e, store_on_push *on_push, void *arg) {
+    if (on_push != NULL && e->n_pushes > 0)
+        on_push(arg);
 }
 
 void effects_reset(struct effects *e) {

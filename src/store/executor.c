@@ -169,6 +169,11 @@ void executor_set_on_queue(struct executor *e, store_on_queue *on_queue, void *a
     e->writer.on_queue_arg = arg;
 }
 
+void executor_set_on_push(struct executor *e, store_on_push *on_push, void *arg) {
+    e->writer.on_push = on_push;
+    e->writer.on_push_arg = arg;
+}
+
 void executor_submit(struct executor *e, struct store_op *op) {
     if (op_queue_push(&e->queues[op->type->mode], op))
         return;

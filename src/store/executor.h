@@ -13,6 +13,7 @@ MUST_USE struct executor *executor_start(struct store *s, const struct store_bac
 // Before the first operation.
 void executor_set_on_change(struct executor *e, store_on_change *on_change, void *arg);
 void executor_set_on_queue(struct executor *e, store_on_queue *on_queue, void *arg);
+void executor_set_on_push(struct executor *e, store_on_push *on_push, void *arg);
 
 // Any thread. After executor_stop() the operation completes with STORE_FAILED, and a BULK one without a loop runs at
 // once.

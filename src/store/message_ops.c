@@ -55,6 +55,11 @@ void store_deliver_add(struct store_deliver *d, struct slice address) {
     add_delivery(d)->address = op_copy(address, STORE_ADDRESS_MAX);
 }
 
+void store_deliver_add_own(struct store_deliver *d, struct slice address) {
+    store_deliver_add(d, address);
+    d->deliveries[d->n_deliveries - 1].is_own = true;
+}
+
 void store_deliver_add_account(struct store_deliver *d, uint64_t account_id) {
     struct store_delivery *one = add_delivery(d);
     one->address = op_copy(SLICE_EMPTY, 0);

@@ -27,6 +27,7 @@ enum store_delivery_outcome {
 struct store_delivery {
     char *address;       // lower-cased, without +detail; "" when it is addressed by number:
     uint64_t account_id; // 0: by address
+    bool is_own;         // it is the author's own copy
     enum store_delivery_outcome ret_outcome;
     uint64_t ret_account_id; // when delivered
     uint32_t ret_uid;
@@ -71,6 +72,8 @@ struct store_deliver {
 // store_op_free() frees it with the operation.
 struct store_deliver *store_deliver_new(struct store_body *body, const uint8_t dedup[32]);
 void store_deliver_add(struct store_deliver *d, struct slice address);
+// The same, for whom the message is from: no push is asked for at its own devices (store/push_ops.h).
+void store_deliver_add_own(struct store_deliver *d, struct slice address);
 // The INBOX of an account by its number.
 void store_deliver_add_account(struct store_deliver *d, uint64_t account_id);
 void store_deliver_add_remote(struct store_deliver *d, struct slice destination, struct slice recipient);

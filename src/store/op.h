@@ -45,6 +45,10 @@ enum store_op_kind {
     OP_STS_FIND,
     OP_STS_KEEP,
     OP_STS_FORGET,
+    OP_PUSH_LOAD,
+    OP_PUSH_SETTLE,
+    OP_PUSH_TOTAL,
+    OP_OVERVIEW,
     OP_KINDS,
 };
 

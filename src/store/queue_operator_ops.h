@@ -13,8 +13,8 @@ struct store_queue_total {
 };
 struct store_queue_total *store_queue_total_new(void);
 
-// Destinations in order of name, beginning behind `after`. The last_error of one whose hosts answer is what they said of
-// the letter that is to be tried last. READ.
+// Destinations in order of name, beginning behind `after`. The last_error of one whose hosts answer is what they said
+// of the letter that is to be tried last. READ.
 struct store_queue_list {
     struct store_op op;
     char *after; // "": from the first

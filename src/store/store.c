@@ -89,6 +89,14 @@ void store_set_on_queue(struct store *s, store_on_queue *on_queue, void *arg) {
     executor_set_on_queue(s->executor, on_queue, arg);
 }
 
+void store_set_on_push(struct store *s, store_on_push *on_push, void *arg) {
+    executor_set_on_push(s->executor, on_push, arg);
+}
+
+void store_set_push_enabled(struct store *s, bool enabled) {
+    atomic_store(&s->context.push_enabled, enabled);
+}
+
 void store_set_mailbox_quota(struct store *s, uint64_t quota) {
     atomic_store(&s->context.mailbox_quota, quota);
 }

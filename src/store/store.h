@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The store: accounts, mailboxes, messages. This header is the life of an operation; the operations themselves stand in
-// store/account_ops.h, store/mailbox_ops.h, store/message_ops.h, store/queue_ops.h and store/body.h.
+// store/account_ops.h, store/mailbox_ops.h, store/message_ops.h, store/queue_ops.h, store/push_ops.h and store/body.h.
 //
 // An operation is a request struct that begins with `struct store_op`. A loop fills it in and submits it; a backend
 // runs it synchronously on an executor thread; it completes on the loop it came from. Reads run side by side on a few

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "store/body_job.h"
 #include "store/body_view.h"
 #include "store/complete.h"
@@ -15,6 +16,28 @@ enum {
     BUSY_TIDY_MS = 60 * 1000,    // a writer that is never idle tidies this often
     REST_AGAIN_MS = 60 * 1000,   // after a failure (a full disk)
 };
+
+// ---- what is counted ----
+
+static const uint64_t commit_bounds[] = {100,   250,   500,    1000,   2500,   5000,    10000,
+                                         25000, 50000, 100000, 250000, 500000, 1000000, 5000000};
+static const uint64_t group_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+static struct metric_histogram commit_time = METRIC_HISTOGRAM_SECONDS(
+    "martlet_store_commit_seconds", "Time of a commit to the disk, sync included", commit_bounds);
+static struct metric_histogram group_size =
+    METRIC_HISTOGRAM("martlet_store_group_size", "Operations that share a commit", group_bounds);
+static struct metric_counter failed_commits =
+    METRIC_COUNTER("martlet_store_failed_commits", "Commits that failed; nothing of them was answered as done");
+static struct metric *const metrics[] = {&commit_time.metric, &group_size.metric, &failed_commits.metric};
+
+static void count_group(const struct store_op *ops) {
+    uint64_t n = 0;
+    for (; ops != NULL; ops = ops->next)
+        n++;
+    metric_observe(&group_size, n);
+}
+
+// ---- groups ----
 
 // Runs one operation of several. False when the group is lost.
 static bool run_in_savepoint(struct writer *w, struct store_op *op) {
@@ -42,14 +65,18 @@ static void keep_what_is_in_doubt(struct writer *w) {
 
 static enum store_status commit(struct writer *w) {
     int fault = atomic_exchange(&w->fail_commit, STORE_OK);
+    uint64_t began_us = clock_mono_us();
     enum store_status status = (enum store_status)fault;
     if (fault == STORE_OK || fault == WRITER_FAULT_IN_DOUBT)
         status = w->backend->group_commit(w->conn);
     if (fault == WRITER_FAULT_IN_DOUBT)
         status = STORE_FAILED;
+    metric_observe(&commit_time, clock_mono_us() - began_us);
     if (status == STORE_OK)
         atomic_fetch_add(&w->commits, 1);
-    else if (status == STORE_FAILED)
+    else
+        metric_count(&failed_commits, 0);
+    if (status == STORE_FAILED)
         keep_what_is_in_doubt(w);
     return status;
 }
@@ -72,8 +99,10 @@ static enum store_status run_group(struct writer *w, struct store_op *ops) {
             any = any || op->status == STORE_OK;
         }
     }
-    if (any)
+    if (any) {
+        count_group(ops);
         status = commit(w);
+    }
     if (!any || status != STORE_OK)
         w->backend->group_rollback(w->conn);
     if (!any)
@@ -87,6 +116,7 @@ static void publish(struct writer *w) {
         body_set_kept(e->kept[i]);
     effects_publish(e, w->on_change, w->on_change_arg);
     effects_publish_news(e, w->on_queue, w->on_queue_arg);
+    effects_publish_pushes(e, w->on_push, w->on_push_arg);
     for (size_t i = 0; i < e->n_unlinks; i++)
         body_file_unlink(w->store, &e->unlinks[i]);
 }
@@ -165,6 +195,7 @@ static uint64_t tidy(struct writer *w, bool idle) {
 
 void writer_run(struct writer *w) {
     uint64_t sleep_ms = IDLE_MS;
+    metrics_register(metrics, ARRAY_LEN(metrics));
     w->tidied_ms = clock_mono_ms();
     w->has_rest = true;
     for (;;) {

@@ -21,6 +21,8 @@ struct writer {
     void *on_change_arg;
     store_on_queue *on_queue;
     void *on_queue_arg;
+    store_on_push *on_push;
+    void *on_push_arg;
     void (*start_checkpoint)(void *arg); // asks for one beside the writer
     void *arg;
     uint64_t tidied_ms;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Accounts and what hangs on them: quota and device tokens.
+// Accounts: creation, look-up, quota, and what the operator does.
 #include "store/account_ops.h"
 
 #include "base/clock.h"
@@ -92,7 +92,7 @@ enum store_status sqlite_account_create(struct backend_conn *c, struct store_op 
     return status;
 }
 
-static enum store_status account_exists(struct db *db, uint64_t account_id) {
+enum store_status account_exists(struct db *db, uint64_t account_id) {
     struct query q;
     query_begin(&q, db, SQL_ACCOUNT_EXISTS);
     query_bind_u64(&q, account_id);
@@ -117,40 +117,6 @@ enum store_status sqlite_quota(struct backend_conn *c, struct store_op *op) {
     quota->ret_limit = atomic_load(&c->context->mailbox_quota);
     enum store_status status = account_exists(db_of(c), quota->account_id);
     return status == STORE_OK ? account_used(db_of(c), quota->account_id, &quota->ret_used) : status;
-}
-
-enum store_status sqlite_token_add(struct backend_conn *c, struct store_op *op) {
-    struct store_token_add *t = CONTAINER_OF(op, struct store_token_add, op);
-    struct db *db = db_of(c);
-    if (t->token[0] == '\0')
-        return STORE_INVALID;
-    enum store_status status = account_exists(db, t->account_id);
-    if (status != STORE_OK)
-        return status;
-    struct query q;
-    query_begin(&q, db, SQL_TOKEN_INSERT);
-    query_bind_u64(&q, t->account_id);
-    query_bind_text(&q, t->token);
-    status = query_exec(&q);
-    if (status != STORE_OK || db_changes(db) == 0)
-        return status;
-    query_begin(&q, db, SQL_TOKEN_TRIM);
-    query_bind_u64(&q, t->account_id);
-    query_bind_u64(&q, STORE_TOKENS_MAX);
-    return query_exec(&q);
-}
-
-enum store_status sqlite_token_list(struct backend_conn *c, struct store_op *op) {
-    struct store_token_list *l = CONTAINER_OF(op, struct store_token_list, op);
-    struct query q;
-    query_begin(&q, db_of(c), SQL_TOKEN_LIST);
-    query_bind_u64(&q, l->account_id);
-    l->ret_tokens = mem_zalloc(STORE_TOKENS_MAX, sizeof(char *));
-    while (l->ret_n_tokens < STORE_TOKENS_MAX && query_row(&q)) {
-        const char *token = query_text(&q, 0);
-        l->ret_tokens[l->ret_n_tokens++] = mem_strndup(token, strlen(token));
-    }
-    return query_end(&q);
 }
 
 // ---- for the operator ----

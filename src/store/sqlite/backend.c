@@ -84,10 +84,12 @@ static void configure(void) {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-// Times that the queue was given by a clock that was wrong would keep it waiting.
+// Times that were given by a clock that was wrong would keep what has them waiting.
 static void repair_times(struct db *db) {
     if (queue_repair_times(db, clock_wall_s()) != STORE_OK)
         log_warning("store.queue_times", "reason=\"times of the queue could not be looked at\"");
+    if (push_repair_times(db, clock_wall_ms()) != STORE_OK)
+        log_warning("store.push_times", "reason=\"times of pushes could not be looked at\"");
 }
 
 static bool prepare(struct backend_context *context, const char **ret_error) {
@@ -320,6 +322,10 @@ static bool tidy(struct backend_conn *c, bool idle) {
     enum store_status status = purge_accepted(db, &more_purge);
     if (status == STORE_OK)
         status = sts_purge(db, clock_wall_s(), &more_purge);
+    if (status == STORE_OK)
+        status = token_purge(db, clock_wall_day(), &more_purge);
+    if (status == STORE_OK)
+        status = push_purge(db, clock_wall_ms(), &more_purge);
     if (status == STORE_OK && idle)
         status = vacuum(db, &more_vacuum);
     if (status == STORE_OK && (more_purge || more_vacuum))
@@ -375,6 +381,10 @@ const struct store_backend sqlite_backend = {
             [OP_STS_FIND] = sqlite_sts_find,
             [OP_STS_KEEP] = sqlite_sts_keep,
             [OP_STS_FORGET] = sqlite_sts_forget,
+            [OP_PUSH_LOAD] = sqlite_push_load,
+            [OP_PUSH_SETTLE] = sqlite_push_settle,
+            [OP_PUSH_TOTAL] = sqlite_push_total,
+            [OP_OVERVIEW] = sqlite_overview,
         },
     .prepare = prepare,
     .connect = connect_db,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Delivery to INBOXes and into the queue, and IMAP APPEND. Which recipients take the message is decided first; then the
-// body is stored once with as many references; a letter in the queue is one of them.
+// body is stored once with as many references; a letter in the queue is one of them. Each INBOX asks for its pushes.
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/keywords.h"
@@ -60,6 +60,8 @@ static enum store_status put_all(struct db *db, struct store_deliver *d, const s
             continue;
         status = put(db, &inboxes[i], &entry, 0);
         d->deliveries[i].ret_uid = entry.uid;
+        if (status == STORE_OK && !d->deliveries[i].is_own)
+            status = push_ask(db, inboxes[i].account_id);
     }
     if (status == STORE_OK && n_queued > 0)
         status = queue_put(db, d, body, entry.body_id, n_queued);

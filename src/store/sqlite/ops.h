@@ -25,3 +25,13 @@ MUST_USE enum store_status queue_repair_times(struct db *db, int64_t now);
 // Removes policies that are over, a few at a time; ret_more: there are more.
 MUST_USE enum store_status sts_purge(struct db *db, int64_t now, bool *ret_more);
 backend_run sqlite_sts_find, sqlite_sts_keep, sqlite_sts_forget;
+// The same for tokens that have expired.
+MUST_USE enum store_status token_purge(struct db *db, int64_t today, bool *ret_more);
+backend_run sqlite_overview;
+backend_run sqlite_push_load, sqlite_push_settle, sqlite_push_total;
+// Asks for a push at each valid token of the account.
+MUST_USE enum store_status push_ask(struct db *db, uint64_t account_id);
+// Lets what was asked for, or is to be tried, later than can be come at once.
+MUST_USE enum store_status push_repair_times(struct db *db, int64_t now_ms);
+// Removes pushes that nobody cared for, a few at a time; ret_more: there are more.
+MUST_USE enum store_status push_purge(struct db *db, int64_t now_ms, bool *ret_more);

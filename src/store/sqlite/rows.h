@@ -57,6 +57,8 @@ void entry_list_done(struct entry_list *l);
 
 // Is there room for one more message of `size` octets, of which the account uses `used`?
 bool mailbox_has_room(struct db *db, const struct mailbox_row *m, uint64_t used, uint64_t size);
+// STORE_NOT_FOUND.
+MUST_USE enum store_status account_exists(struct db *db, uint64_t account_id);
 // Octets of all mailboxes of the account.
 MUST_USE enum store_status account_used(struct db *db, uint64_t account_id, uint64_t *ret);
 

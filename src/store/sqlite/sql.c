@@ -37,11 +37,39 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ACCOUNT_PAGE] = "SELECT " ACCOUNT_ROW " FROM account a WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SQL_ACCOUNT_BLOCK] = "UPDATE account SET blocked = ?2 WHERE id = ?1",
     [SQL_ACCOUNT_DELETE] = "DELETE FROM account WHERE id = ?1",
-    [SQL_TOKEN_INSERT] = "INSERT INTO token(account_id, token) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
-    [SQL_TOKEN_TRIM] = "DELETE FROM token WHERE account_id = ?1 AND id NOT IN"
-                       " (SELECT id FROM token WHERE account_id = ?1 ORDER BY id DESC LIMIT ?2)",
-    [SQL_TOKEN_LIST] = "SELECT token FROM token WHERE account_id = ?1 ORDER BY id",
+
+    [SQL_TOKEN_FIND] = "SELECT id, day FROM token WHERE account_id = ?1 AND token = ?2",
+    [SQL_TOKEN_INSERT] = "INSERT INTO token(account_id, token, day) VALUES(?1, ?2, ?3)",
+    [SQL_TOKEN_SET_DAY] = "UPDATE token SET day = ?2 WHERE id = ?1",
+    // Those of days that are still to come, which nobody can use, go first.
+    [SQL_TOKEN_TRIM] = "DELETE FROM token WHERE account_id = ?1 AND id NOT IN (SELECT id FROM token"
+                       " WHERE account_id = ?1 ORDER BY day <= ?3 DESC, day DESC, id DESC LIMIT ?2)",
+    [SQL_TOKEN_LIST] = "SELECT token FROM token WHERE account_id = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY id",
+    [SQL_TOKEN_DELETE] = "DELETE FROM token WHERE id = ?1",
     [SQL_TOKEN_DELETE_ALL] = "DELETE FROM token WHERE account_id = ?1",
+    [SQL_TOKEN_DELETE_EXPIRED] = "DELETE FROM token WHERE account_id = ?1 AND day <= ?2",
+    [SQL_TOKEN_PURGE] = "DELETE FROM token WHERE id IN"
+                        " (SELECT id FROM token WHERE day <= ?1 ORDER BY day LIMIT ?2)",
+    // Every delivery runs it; the index on account and day answers it alone when there is no token.
+    [SQL_PUSH_ASK] = "INSERT INTO push(token_id, asked_ms, tries, next_ms)"
+                     " SELECT id, ?4, 0, ?4 FROM token WHERE account_id = ?1 AND day BETWEEN ?2 AND ?3"
+                     " ON CONFLICT(token_id) DO UPDATE"
+                     " SET asked_ms = excluded.asked_ms, tries = 0, next_ms = excluded.next_ms",
+    [SQL_PUSH_LOAD] = "SELECT p.token_id, t.token, p.asked_ms, p.tries FROM push p CROSS JOIN token t"
+                      " ON t.id = p.token_id WHERE (p.tries > 0) = ?1 AND p.next_ms <= ?2 ORDER BY p.next_ms",
+    [SQL_PUSH_NEXT_AFTER] = "SELECT next_ms FROM push WHERE (tries > 0) = ?1 AND next_ms > ?2"
+                            " ORDER BY next_ms LIMIT 1",
+    [SQL_PUSH_EXISTS] = "SELECT 1 FROM push WHERE token_id = ?1",
+    [SQL_PUSH_DELETE] = "DELETE FROM push WHERE token_id = ?1 AND asked_ms BETWEEN ?2 AND ?3",
+    [SQL_PUSH_RETRY] = "UPDATE push SET next_ms = ?4, tries = ?5 WHERE token_id = ?1 AND asked_ms BETWEEN ?2 AND ?3",
+    [SQL_PUSH_TOTAL] = "SELECT (SELECT count(*) FROM push), (SELECT count(*) FROM push WHERE (tries > 0) = 1),"
+                       " (SELECT count(*) FROM token)",
+    [SQL_PUSH_PURGE] = "DELETE FROM push WHERE token_id IN (SELECT token_id FROM push"
+                       " WHERE (tries > 0) = ?1 AND next_ms < ?2 ORDER BY next_ms LIMIT ?3)",
+
+    [SQL_OVERVIEW_DAYS] = "SELECT last_login_day, count(*), sum(blocked <> 0) FROM account GROUP BY last_login_day",
+    [SQL_OVERVIEW_MAILBOXES] = "SELECT ifnull(sum(messages), 0), ifnull(sum(octets), 0) FROM mailbox",
+    [SQL_OVERVIEW_FILES] = "SELECT count(*), ifnull(sum(size), 0) FROM body WHERE file IS NOT NULL",
 
     [SQL_INVITATION_INSERT] = "INSERT INTO invitation(number, uses, last_day) VALUES(?1, ?2, ?3)"
                               " ON CONFLICT DO NOTHING",

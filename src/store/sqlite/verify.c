@@ -45,6 +45,11 @@ static const struct check checks[] = {
      " (SELECT 1 FROM mailbox m WHERE m.id = a.inbox_id AND m.account_id = a.id AND m.name = 'INBOX')"},
     {"mailbox", "belongs to no account", "SELECT id FROM mailbox WHERE account_id NOT IN (SELECT id FROM account)"},
     {"device token", "belongs to no account", "SELECT id FROM token WHERE account_id NOT IN (SELECT id FROM account)"},
+    {"device token", "is not one: it has an octet or a length that none may have",
+     "SELECT id FROM token WHERE length(token) NOT BETWEEN 1 AND 4096 OR token GLOB '*[^]!#-[^-~]*'"},
+    {"account", "has more device tokens than it may",
+     "SELECT account_id FROM token GROUP BY account_id HAVING count(*) > 20"},
+    {"push", "its device token is gone", "SELECT token_id FROM push WHERE token_id NOT IN (SELECT id FROM token)"},
     {"mailbox", "has a UIDVALIDITY that was not given out, or twice",
      "SELECT id FROM mailbox m WHERE uid_validity NOT BETWEEN 1 AND"
      " (SELECT value FROM meta WHERE name = 'uid_validity')"

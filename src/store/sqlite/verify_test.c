@@ -31,6 +31,8 @@ static void fill(struct fixture *f) {
     fixture_close(f);
 }
 
+#define NOT_A_TOKEN "device token 1: is not one: it has an octet or a length that none may have\n"
+
 static void test_rows(void **state) {
     static const struct {
         const char *damage, *want, *repair;
@@ -41,6 +43,15 @@ static void test_rows(void **state) {
          "account 2: has no INBOX\nmailbox 2: belongs to no account\n", "UPDATE mailbox SET account_id = id"},
         {"UPDATE token SET account_id = 9", "device token 1: belongs to no account\n",
          "UPDATE token SET account_id = 1"},
+        {"UPDATE token SET token = 'a b'", NOT_A_TOKEN, "UPDATE token SET token = '!#[]^~'"},
+        {"UPDATE token SET token = 'a\"b'", NOT_A_TOKEN, "UPDATE token SET token = 'x'"},
+        {"UPDATE token SET token = 'a\\b'", NOT_A_TOKEN, "UPDATE token SET token = printf('%.4096c', 'x')"},
+        {"UPDATE token SET token = token || 'x'", NOT_A_TOKEN, "UPDATE token SET token = 'x'"},
+        {"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 22)"
+         " INSERT INTO token(id, account_id, token, day) SELECT i, 2, i, 1 FROM n",
+         "account 2: has more device tokens than it may\n", "DELETE FROM token WHERE id = 22"},
+        {"INSERT INTO push VALUES(1, 5, 0, 5), (99, 5, 0, 5)", "push 99: its device token is gone\n",
+         "DELETE FROM push WHERE token_id = 99"},
         {"UPDATE mailbox SET uid_validity = uid_validity + 5 WHERE id = 2",
          "mailbox 2: has a UIDVALIDITY that was not given out, or twice\n",
          "UPDATE mailbox SET uid_validity = uid_validity - 5 WHERE id = 2"},

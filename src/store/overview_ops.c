@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include "store/overview_ops.h"
+
+#include "store/op.h"
+
+// Those for which other relays of this kind have figures, so that they can be compared.
+const uint32_t store_active_days[STORE_ACTIVE_SPANS] = {1, 10, 30, 40, 80, 100, 150};
+
+static const struct store_op_type overview_type = {
+    .name = "overview", .size = sizeof(struct store_overview), .mode = STORE_OP_READ, .kind = OP_OVERVIEW};
+
+struct store_overview *store_overview_new(int64_t today) {
+    struct store_overview *o = op_new(&overview_type);
+    o->today = today;
+    return o;
+}
