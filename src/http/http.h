@@ -107,3 +107,6 @@ void http_respond_text(struct http_exchange *x, uint16_t status, const char *tex
 // is over with this call. A request whose body was not read gets 400 instead, and the new session its on_close.
 void http_upgrade(struct http_exchange *x, const struct http_field *fields, size_t n_fields, const struct conn_ops *ops,
                   void *session);
+
+// What the server counts is seen from now on, and not only from its first answer.
+void http_metrics_register(void);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "http/parser.h"
 
 static const struct {
@@ -101,7 +102,17 @@ static void write_field(struct conn *c, struct slice name, struct slice value) {
     conn_write(c, "\r\n", 2);
 }
 
+static const char *const class_values[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+static struct metric_counter answers = METRIC_COUNTER_BY(
+    "martlet_http_answers", "Answers of the web server, by class of their status", "class", class_values);
+
+void http_metrics_register(void) {
+    static struct metric *const all[] = {&answers.metric};
+    metrics_register(all, ARRAY_LEN(all));
+}
+
 void http_write_head(struct conn *c, const struct http_server *server, const struct http_response *r, bool close) {
+    metric_count(&answers, r->status / 100U - 1);
     conn_write_slice(c, SLICE("HTTP/1.1 "));
     conn_write_cstr(c, http_status_line(r->status));
     conn_write(c, "\r\n", 2);

@@ -196,7 +196,7 @@ void wire_services_free(struct wire_services *s) {
 void wire_services_reload(struct wire_services *s, const struct config *c, const struct bundle *b) {
     wire_limits_set(&s->limits, c);
     struct web_place place = place_of(b);
-    web_reload(s->web, &place);
+    web_reload(s->web, &place, &parts_in_force);
 }
 
 // ---- sockets ----

@@ -20,7 +20,8 @@ struct pages_parts {
     bool expiry;     // old messages, tokens and unused accounts are deleted, and full mailboxes make room
     bool push;       // devices are woken through the notification service
     bool federation; // mail from and to other relays
-    bool calls;      // TURN and the iroh relay
+    bool calls;      // TURN: the packets of calls are passed on
+    bool iroh;       // the iroh relay that clients are told of is this one; else see iroh_relay of the configuration
 };
 
 // What the pages say beside the configuration.

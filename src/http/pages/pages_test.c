@@ -67,16 +67,18 @@ static void promises_follow_the_parts(void **state) {
         {&test_parts.expiry, "/en/info", "after 90\u00a0days without login", "until the operator deletes them"},
         {&test_parts.expiry, "/en/privacy", "after 90\u00a0days without login", "which you may ask for at any time"},
         {&test_parts.expiry, "/en/privacy", "20\u00a0days at most", "or the account is deleted"},
-        {&test_parts.expiry, "/en/privacy", "90\u00a0days after the app last set it",
-         "Until newer tokens take its place"},
         {&test_parts.push, "/en/info", "woken by push", ""},
         {&test_parts.push, "/en/privacy", "your encrypted token, and nothing", "nothing is sent to that service"},
+        {&test_parts.push, "/en/privacy", "6\u00a0hours at most", ""},
         {&test_parts.federation, "/en/", "people on any relay", ""},
         {&test_parts.federation, "/en/info", "as long as both sides encrypt", "other relays included, comes back"},
         {&test_parts.federation, "/en/info", "All relays work together", ""},
         {&test_parts.federation, "/en/info", "IETF standards", ""},
         {&test_parts.federation, "/en/privacy", "Other relays and mail servers", ""},
-        {&test_parts.calls, "/en/info", "streams and calls", ""},
+        {&test_parts.calls, "/en/info", "Calls get through", ""},
+        {&test_parts.calls, "/en/privacy", "Packets between devices", "Public servers of the Delta Chat project"},
+        {&test_parts.iroh, "/en/info", "direct connection between devices through this relay", ""},
+        {&test_parts.iroh, "/en/privacy", "Packets between devices", "Public relays of the iroh project"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         for (unsigned is_there = 0; is_there <= 1; is_there++) {
@@ -115,6 +117,30 @@ static void numbers_in_their_language(void **state) {
         if (strstr(test_body_of(p, cases[i].path, ""), cases[i].want) == NULL)
             fail_msg("%s: no \"%s\"", cases[i].path, cases[i].want);
     pages_free(p);
+}
+
+// Who helps apps to connect devices: this relay, another one that clients are told of, or whoever does it for all.
+static void who_helps_to_connect(void **state) {
+    static const struct {
+        bool here;
+        const char *setting, *want, *not_want;
+    } cases[] = {
+        {true, NULL, "The devices of others", "Public relays of the iroh project"},
+        {true, "iroh_relay=https://chat.example.org", "The devices of others", "The relay "},
+        {false, "iroh_relay=https://iroh.example.net:8443/", "The relay <bdi dir=\"ltr\">iroh.example.net</bdi>",
+         "Public relays of the iroh project"},
+        {false, "iroh_relay=", "Public relays of the iroh project", "The relay <bdi"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        test_parts.iroh = cases[i].here;
+        struct pages *p = test_build_with("", cases[i].setting, TEST_LINK);
+        test_no_complaint();
+        const char *body = test_body_of(p, "/en/privacy", "");
+        if (strstr(body, cases[i].want) == NULL || strstr(body, cases[i].not_want) != NULL)
+            fail_msg("case %zu: want \"%s\", not \"%s\"", i, cases[i].want, cases[i].not_want);
+        pages_free(p);
+    }
+    test_parts.iroh = false;
 }
 
 // Whoever lets the log hold addresses does not promise the opposite.
@@ -257,10 +283,15 @@ static void a_home_of_ones_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_built_in_pages),        cmocka_unit_test(every_kind_of_registration),
-        cmocka_unit_test(promises_follow_the_parts), cmocka_unit_test(numbers_in_their_language),
-        cmocka_unit_test(what_the_log_holds),        WITH_FOLDER(paths),
-        cmocka_unit_test(what_is_not_found),         cmocka_unit_test(etags_and_compression),
+        cmocka_unit_test(the_built_in_pages),
+        cmocka_unit_test(every_kind_of_registration),
+        cmocka_unit_test(promises_follow_the_parts),
+        cmocka_unit_test(who_helps_to_connect),
+        cmocka_unit_test(numbers_in_their_language),
+        cmocka_unit_test(what_the_log_holds),
+        WITH_FOLDER(paths),
+        cmocka_unit_test(what_is_not_found),
+        cmocka_unit_test(etags_and_compression),
         cmocka_unit_test(a_home_of_ones_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

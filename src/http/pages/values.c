@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/url.h"
 #include "http/pages/qr_image.h"
 
 enum { QR_SVG_MAX = 256 * 1024, URL_MAX = 600 };
@@ -40,6 +41,13 @@ static char *make_site(const struct config *c) {
     return print("https://%.*s", SLICE_FMT(host));
 }
 
+// config_parse() has seen to it that a URL stands there, or nothing.
+static char *other_iroh_host(const struct pages_facts *from) {
+    struct config_url url;
+    bool has_other = !from->parts.iroh && config_url_parse(slice_from_cstr(from->config->iroh_relay), &url);
+    return copy(has_other ? url.host : "");
+}
+
 void facts_init(struct facts *f, const struct pages_facts *from) {
     const struct config *c = from->config;
     const char *link = from->invite_link != NULL ? from->invite_link : "";
@@ -54,6 +62,7 @@ void facts_init(struct facts *f, const struct pages_facts *from) {
         .privacy_pdo = copy(c->privacy_pdo),
         .privacy_supervisor = copy(c->privacy_supervisor),
         .donate_url = copy(c->donate_url),
+        .iroh_host = other_iroh_host(from),
         .own_query = "",
         .is_open = c->registration == REGISTRATION_OPEN,
         .is_by_invitation = c->registration == REGISTRATION_INVITE,
@@ -75,8 +84,9 @@ void facts_init(struct facts *f, const struct pages_facts *from) {
 }
 
 void facts_done(struct facts *f) {
-    char *owned[] = {f->domain,       f->site,        f->invite_link,        f->qr_svg,    f->qr_png, f->privacy_postal,
-                     f->privacy_mail, f->privacy_pdo, f->privacy_supervisor, f->donate_url};
+    char *owned[] = {
+        f->domain,       f->site,        f->invite_link,        f->qr_svg,     f->qr_png,   f->privacy_postal,
+        f->privacy_mail, f->privacy_pdo, f->privacy_supervisor, f->donate_url, f->iroh_host};
     for (size_t i = 0; i < ARRAY_LEN(owned); i++)
         free(owned[i]);
     *f = (struct facts){0};
@@ -155,6 +165,9 @@ void values_fill(struct values *v, const struct facts *f, const struct texts *co
         flag("has_push", f->parts.push),
         flag("has_federation", f->parts.federation),
         flag("has_calls", f->parts.calls),
+        flag("has_iroh", f->parts.iroh),
+        flag("passes_packets", f->parts.calls || f->parts.iroh),
+        text("iroh_host", f->iroh_host),
         flag("logs_addresses", f->logs_addresses),
         number("max_message_size", f->max_message_size),
         number("max_mailbox_size", f->max_mailbox_size),

@@ -16,6 +16,7 @@ struct facts {
     char *domain, *site;
     char *invite_link, *qr_svg, *qr_png; // "" when there is none
     char *privacy_postal, *privacy_mail, *privacy_pdo, *privacy_supervisor, *donate_url;
+    char *iroh_host;       // of another relay that clients are told of; "" when there is none
     const char *own_query; // not owned; "" but for a page that was made for its visitor
     bool is_open, is_by_invitation, is_closed, is_public;
     bool has_own_link, is_busy;
@@ -32,7 +33,7 @@ void facts_done(struct facts *f);
 // The QR code of the link as HTML; "" for an empty link or one that is too long. The caller frees it.
 char *facts_make_qr(const char *link);
 
-enum { VALUES_MAX = 48, VALUES_LANGUAGES_MAX = 32, VALUES_OF_LANGUAGE = 4 };
+enum { VALUES_MAX = 56, VALUES_LANGUAGES_MAX = 32, VALUES_OF_LANGUAGE = 4 };
 
 // The values of one page in one language. Borrows everything, itself included: it must not be copied.
 struct values {

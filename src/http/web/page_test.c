@@ -222,7 +222,7 @@ static void a_home_for_the_invited(void **state) {
         assert_false(test_body_has(&r, "DCACCOUNT:"));
     }
     test_world_configure(&t.world, (const char *[]){"registration=closed", NULL});
-    web_reload(t.web, &t.place);
+    web_reload(t.web, &t.place, &(struct pages_parts){0});
     r = test_ask(&t, "a.org", "GET /?t=AAAAAAAAAAAAAAAAAAAAAA", NULL);
     assert_false(test_body_has(&r, "DCACCOUNT:"));
     test_site_stop(&t);

@@ -21,11 +21,11 @@ static const char autoconfig_short_path[] = "/mail/config-v1.1.xml"; // on a hos
 struct web {
     struct config_holder *config;
     struct account_service *accounts;
-    struct pages_parts parts;
     struct challenges *challenges;
     struct guest {
         struct http_route route;
         void *arg;
+        bool (*is_open)(void *arg); // of a route on port 80; NULL: it is one on port 443
     } guests[GUESTS_MAX];
     size_t n_guests;
     pthread_mutex_t lock; // of the pointer below
@@ -36,16 +36,15 @@ struct web *web_new(const struct web_settings *s) {
     struct web *w = MEM_NEW(struct web);
     w->config = s->config;
     w->accounts = s->accounts;
-    w->parts = s->parts;
     w->challenges = challenges_new();
     ASSERT(pthread_mutex_init(&w->lock, NULL) == 0);
     w->site = site_new(s);
     return w;
 }
 
-void web_reload(struct web *w, const struct web_place *place) {
+void web_reload(struct web *w, const struct web_place *place, const struct pages_parts *parts) {
     struct site *next = site_new(
-        &(struct web_settings){.config = w->config, .accounts = w->accounts, .place = *place, .parts = w->parts});
+        &(struct web_settings){.config = w->config, .accounts = w->accounts, .place = *place, .parts = *parts});
     ASSERT(pthread_mutex_lock(&w->lock) == 0);
     struct site *old = w->site;
     w->site = next;
@@ -69,9 +68,18 @@ static struct site *acquire_site(struct web *w) {
     return s;
 }
 
-void web_add_route(struct web *w, const struct http_route *route, void *arg) {
+static void add_guest(struct web *w, const struct guest *g) {
     ASSERT(w->n_guests < GUESTS_MAX);
-    w->guests[w->n_guests++] = (struct guest){*route, arg};
+    w->guests[w->n_guests++] = *g;
+}
+
+void web_add_route(struct web *w, const struct http_route *route, void *arg) {
+    add_guest(w, &(struct guest){.route = *route, .arg = arg});
+}
+
+void web_add_http_route(struct web *w, const struct http_route *route, bool (*is_open)(void *arg), void *arg) {
+    ASSERT(is_open != NULL);
+    add_guest(w, &(struct guest){.route = *route, .arg = arg, .is_open = is_open});
 }
 
 bool web_challenge_set(struct web *w, struct slice token, struct slice authorization) {
@@ -82,14 +90,20 @@ void web_challenge_clear(struct web *w, struct slice token) {
     challenges_clear(w->challenges, token);
 }
 
-// ---- port 443 ----
+static bool guest_is_at_home(const struct guest *g, bool on_http) {
+    return on_http ? g->is_open != NULL && g->is_open(g->arg) : g->is_open == NULL;
+}
 
-static bool run_guests(struct web *w, struct http_exchange *x) {
-    for (size_t i = 0; i < w->n_guests; i++)
-        if (http_route_run(&w->guests[i].route, 1, w->guests[i].arg, x))
+static bool run_guests(struct web *w, struct http_exchange *x, bool on_http) {
+    for (size_t i = 0; i < w->n_guests; i++) {
+        const struct guest *g = &w->guests[i];
+        if (guest_is_at_home(g, on_http) && http_route_run(&g->route, 1, g->arg, x))
             return true;
+    }
     return false;
 }
+
+// ---- port 443 ----
 
 static const struct http_route autoconfig_routes[] = {
     {autoconfig_path, HTTP_ALLOW_GET, web_get_autoconfig},
@@ -125,7 +139,7 @@ static void run_domain(struct site *s, struct http_exchange *x) {
 
 void web_on_https_request(void *arg, struct http_exchange *x) {
     struct web *w = arg;
-    if (run_guests(w, x))
+    if (run_guests(w, x, false))
         return;
     struct site *s = acquire_site(w);
     switch (host_kind(s, http_exchange_request(x)->host)) {
@@ -174,7 +188,7 @@ static struct slice host_to_go_to(const struct site *s, struct slice asked) {
 
 void web_on_http_request(void *arg, struct http_exchange *x) {
     struct web *w = arg;
-    if (http_route_run(plain_routes, ARRAY_LEN(plain_routes), w, x))
+    if (http_route_run(plain_routes, ARRAY_LEN(plain_routes), w, x) || run_guests(w, x, true))
         return;
     struct site *s = acquire_site(w);
     host_redirect(s, x, host_to_go_to(s, http_exchange_request(x)->host), true);

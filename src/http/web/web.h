@@ -34,7 +34,7 @@ struct web_settings {
 // Renders the pages: reads files of www_folder, so not on a loop. Problems with them are logged, one line each.
 struct web *web_new(const struct web_settings *s);
 // After a reload of the configuration or a new certificate.
-void web_reload(struct web *w, const struct web_place *place);
+void web_reload(struct web *w, const struct web_place *place, const struct pages_parts *parts);
 // After the last connection.
 void web_free(struct web *w);
 
@@ -42,9 +42,12 @@ void web_free(struct web *w);
 void web_on_https_request(void *arg, struct http_exchange *x);
 void web_on_http_request(void *arg, struct http_exchange *x);
 
-// Other rooms hang their routes in here (a path and who answers); before the first request. At most 16.
+// Other rooms hang their routes in here (a path and who answers), for port 443; before the first request. At most 16.
 struct http_route;
 void web_add_route(struct web *w, const struct http_route *route, void *arg);
+// For port 80, where it is there while `is_open` says so (asked at each request, in any thread). They count among
+// the 16.
+void web_add_http_route(struct web *w, const struct http_route *route, bool (*is_open)(void *arg), void *arg);
 
 // An ACME http-01 challenge (RFC 8555 section 8.3): answered at /.well-known/acme-challenge/TOKEN for an hour at most,
 // or until it is cleared. Any thread. False when the token is not one (base64url, at most 128 octets), the
