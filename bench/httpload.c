@@ -4,19 +4,16 @@
 // it.
 //
 //   httpload [-c CONNECTIONS] [-d DEPTH] [-s SECONDS] [-p PID] [-u PATH] [-H HOST] ADDRESS PORT
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "load.h"
 
 enum { HEAD_MAX = 8 * 1024 };
 
@@ -42,60 +39,23 @@ struct load {
     unsigned long answers, not_ok;
 };
 
-_Noreturn static void die(const char *what) {
-    fprintf(stderr, "httpload: %s: %s\n", what, errno != 0 ? strerror(errno) : "failed");
-    exit(1);
-}
-
-static double now_s(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-// Seconds of processor time that the process has used: fields 14 and 15 of its stat file (proc(5)).
-static double cpu_s(int pid) {
-    char path[64], line[1024];
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "r");
-    if (f == NULL || fgets(line, sizeof(line), f) == NULL)
-        die(path);
-    (void)fclose(f);
-    char *at = strrchr(line, ')');
-    for (int field = 2; at != NULL && field < 14; field++)
-        at = strchr(at + 1, ' ');
-    if (at == NULL)
-        die(path);
-    unsigned long user = strtoul(at, &at, 10), system = strtoul(at, &at, 10);
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
-
 static void ask(struct load *l, struct load_conn *c) {
     // Requests are far smaller than a socket buffer: what does not fit at once is a server that does not read.
     if (SSL_write(c->ssl, l->request, l->request_len) != l->request_len)
-        die("write");
+        load_die("write");
 }
 
 static void connect_one(struct load *l, struct load_conn *c) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->set.port)};
-    if (inet_pton(AF_INET, l->set.address, &to.sin_addr) != 1)
-        die("address");
-    c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
-        die("connect");
-    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    c->ssl = SSL_new(l->ctx);
-    if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_set_tlsext_host_name(c->ssl, l->set.host) != 1 ||
-        SSL_connect(c->ssl) != 1)
-        die("TLS");
+    c->fd = load_connect(l->set.address, l->set.port, NULL);
+    c->ssl = load_connect_tls(l->ctx, c->fd, l->set.host);
     if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
-        die("socket");
+        load_die("socket");
 }
 
 // One octet after the other until the head is whole; then its length is known.
 static void take_head(struct load *l, struct load_conn *c, char octet) {
     if (c->head_len == HEAD_MAX)
-        die("an answer that is too long");
+        load_die("an answer that is too long");
     c->head[c->head_len++] = octet;
     c->head[c->head_len] = '\0';
     if (c->head_len < 4 || memcmp(c->head + c->head_len - 4, "\r\n\r\n", 4) != 0)
@@ -135,28 +95,28 @@ static void read_some(struct load *l, struct load_conn *c) {
     while ((n = SSL_read(c->ssl, buf, sizeof(buf))) > 0)
         take(l, c, buf, (size_t)n);
     if (SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ)
-        die("the server has closed a connection");
+        load_die("the server has closed a connection");
 }
 
 static void run(struct load *l) {
     int ep = epoll_create1(0);
     struct load_conn *conns = calloc((size_t)l->set.connections, sizeof(*conns));
     if (ep < 0 || conns == NULL)
-        die("start");
-    double before = now_s();
+        load_die("start");
+    double before = load_now_s();
     for (int i = 0; i < l->set.connections; i++) {
         connect_one(l, &conns[i]);
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = &conns[i]};
         if (epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &e) != 0)
-            die("epoll");
+            load_die("epoll");
     }
-    printf("%d connections in %.2f s\n", l->set.connections, now_s() - before);
+    printf("%d connections in %.2f s\n", l->set.connections, load_now_s() - before);
     for (int i = 0; i < l->set.connections; i++) {
         for (int k = 0; k < l->set.depth; k++)
             ask(l, &conns[i]);
     }
-    double start = now_s(), passed = 0, cpu = l->set.pid > 0 ? cpu_s(l->set.pid) : 0;
-    while ((passed = now_s() - start) < l->set.seconds) {
+    double start = load_now_s(), passed = 0, cpu = l->set.pid > 0 ? load_cpu_s(l->set.pid) : 0;
+    while ((passed = load_now_s() - start) < l->set.seconds) {
         struct epoll_event events[64];
         int n = epoll_wait(ep, events, 64, 1000);
         for (int i = 0; i < n; i++)
@@ -164,7 +124,7 @@ static void run(struct load *l) {
     }
     printf("%.0f answers per second, %lu of %lu not 200\n", (double)l->answers / passed, l->not_ok, l->answers);
     if (l->set.pid > 0 && l->answers > 0) {
-        double used = cpu_s(l->set.pid) - cpu;
+        double used = load_cpu_s(l->set.pid) - cpu;
         printf("server: %.1f us of processor per request, %.0f requests per second and core\n",
                used * 1e6 / (double)l->answers, used > 0 ? (double)l->answers / used : 0);
     }
@@ -214,11 +174,8 @@ int main(int argc, char **argv) {
     l.request_len =
         snprintf(l.request, sizeof(l.request), "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", l.set.path, l.set.host);
     if (l.request_len >= (int)sizeof(l.request))
-        die("the path is too long");
-    l.ctx = SSL_CTX_new(TLS_client_method());
-    if (l.ctx == NULL)
-        die("TLS");
-    SSL_CTX_set_verify(l.ctx, SSL_VERIFY_NONE, NULL);
+        load_die("the path is too long");
+    l.ctx = load_tls();
     run(&l);
     SSL_CTX_free(l.ctx);
     return 0;

@@ -25,11 +25,13 @@ static const struct control_command commands[] = {
     {"invitation-add", {{"uses", JSON_INTEGER}, {"days", JSON_INTEGER}}, true, control_invitation_add},
     {"invitation-delete", {TOKEN}, true, control_invitation_delete},
     {"invitation-list", {{0}}, false, control_invitation_list},
+    {"metrics", {{0}}, false, control_metrics},
     {"ping", {{0}}, false, control_ping},
     {"queue-drop", {DESTINATION, {"id", JSON_INTEGER}}, true, control_queue_drop},
     {"queue-list", {{0}}, false, control_queue_list},
     {"queue-retry", {DESTINATION}, true, control_queue_retry},
     {"queue-show", {DESTINATION}, false, control_queue_show},
+    {"status", {{0}}, false, control_status},
 };
 
 const struct control_command *control_command_find(const char *name) {

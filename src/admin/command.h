@@ -56,3 +56,9 @@ void control_queue_drop(struct control_session *s, const json_t *request);
 void control_queue_list(struct control_session *s, const json_t *request);
 void control_queue_retry(struct control_session *s, const json_t *request);
 void control_queue_show(struct control_session *s, const json_t *request);
+
+// metrics_commands.c
+void control_metrics(struct control_session *s, const json_t *request);
+
+// status_commands.c
+void control_status(struct control_session *s, const json_t *request);

@@ -17,10 +17,20 @@
 
 struct account_service;
 struct config_holder;
+struct control_history;
 struct hub;
 struct store;
 
 #define CONTROL_SOCKET_NAME "control" // in the state directory
+
+// How a part of the relay that this room does not know stands, for `martlet status`.
+struct control_section {
+    const char *name; // in the answer: "turn"
+    // An object, which becomes the caller's; NULL: there is nothing to say. What an operator should look after is
+    // appended to `attention`, an array, in sentences without a stop. Runs on any loop's thread, and briefly.
+    json_t *(*describe)(void *arg, json_t *attention);
+    void *arg;
+};
 
 // What commands work on; callbacks lead to rooms that this one does not know. All outlive every connection.
 struct control_server {
@@ -39,8 +49,11 @@ struct control_server {
     // Gives up mail that waits (queue_give_up()); NULL: there is no queue.
     void (*queue_give_up)(void *arg, struct slice destination, uint64_t due_id);
     void *queue_arg;
-    uint64_t started_ms;  // monotonic: when the relay began
-    const char *web_host; // where the pages are, in development; NULL: at the mail domain
+    const struct control_section *sections; // in the order of the answer
+    size_t n_sections;
+    struct control_history *history; // NULL: nothing is remembered
+    uint64_t started_ms;             // monotonic: when the relay began
+    const char *web_host;            // where the pages are, in development; NULL: at the mail domain
     uint16_t https_port;
 };
 // For struct service: `arg` is a struct control_server.

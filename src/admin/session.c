@@ -35,7 +35,8 @@ static void finish(struct control_session *s, json_t *last, bool ok) {
     ASSERT(json_object_set_new(last, "ok", json_boolean(ok)) == 0);
     control_row(s, last);
     json_decref(s->request);
-    s->request = NULL;
+    json_decref(s->answer);
+    s->request = s->answer = NULL;
     s->command = NULL;
     s->is_busy = false;
     if (s->is_closing)
@@ -202,6 +203,7 @@ static void on_close(void *session, enum conn_end why) {
         store_op_cancel(s->op);
     loop_timer_done(&s->stall);
     json_decref(s->request);
+    json_decref(s->answer);
     free(s);
 }
 

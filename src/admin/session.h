@@ -11,6 +11,8 @@
 #include "store/account_ops.h"
 #include "store/queue_ops.h"
 
+struct metric;
+
 enum { CONTROL_LINE_MAX = 64 * 1024 }; // octets of a request without its end of line
 
 struct control_session {
@@ -32,6 +34,9 @@ struct control_session {
     uint64_t after;                               // what the last page ended with: an account, a message of the queue,
     int64_t after_time;                           // and the time that goes with it
     struct store_invitation_row after_invitation; // the same of invitations
+    void (*after_gauges)(struct control_session *s);
+    const struct metric *next_metric; // NULL: no more
+    json_t *answer;                   // its last object, while it is being put together
 };
 
 // Without asking who the peer is; for control_session_open(), tests and fuzzers.

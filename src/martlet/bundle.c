@@ -3,9 +3,13 @@
 // that overrides keep theirs.
 #include "martlet/bundle.h"
 
+#include <netinet/in.h>
 #include <openssl/crypto.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
+#include "net/address.h"
 
 enum tag {
     TAG_CONFIG_NAME = 1,
@@ -16,6 +20,7 @@ enum tag {
     TAG_LISTENER, // four octets of descriptor, then the name
     TAG_DEV,      // empty
     TAG_PUBLIC,   // empty: the certificate is a public one
+    TAG_APP_VERSIONS,
 };
 
 struct bundle *bundle_new(void) {
@@ -24,6 +29,7 @@ struct bundle *bundle_new(void) {
     b->config_text = mem_strndup("", 0);
     b->cert_pem = mem_strndup("", 0);
     b->key_pem = mem_strndup("", 0);
+    b->app_versions = mem_strndup("", 0);
     return b;
 }
 
@@ -35,6 +41,7 @@ void bundle_free(struct bundle *b) {
     free(b->config_name);
     free(b->config_text);
     free(b->cert_pem);
+    free(b->app_versions);
     OPENSSL_cleanse(b->key_pem, strlen(b->key_pem));
     free(b->key_pem);
     free(b);
@@ -91,11 +98,26 @@ static bool put_listener(struct buf *out, const struct bundle_listener *l) {
     return put_field(out, TAG_LISTENER, slice_make(value, 4 + len));
 }
 
+uint16_t bundle_port(const struct bundle *b, const char *service, uint16_t registered) {
+    for (size_t i = 0; i < b->n_listeners; i++) {
+        struct sockaddr_storage ss = {0};
+        socklen_t len = sizeof(ss);
+        if (strcmp(b->listeners[i].service, service) != 0 ||
+            getsockname(b->listeners[i].fd, (struct sockaddr *)&ss, &len) != 0)
+            continue;
+        uint16_t port = net_address_from_sockaddr((struct sockaddr *)&ss).port;
+        if (port != 0)
+            return port;
+    }
+    return registered;
+}
+
 bool bundle_write(const struct bundle *b, struct buf *ret) {
     bool ok = put_field(ret, TAG_CONFIG_NAME, slice_from_cstr(b->config_name)) &&
               put_field(ret, TAG_CONFIG_TEXT, slice_from_cstr(b->config_text)) &&
               put_field(ret, TAG_CERT, slice_from_cstr(b->cert_pem)) &&
-              put_field(ret, TAG_KEY, slice_from_cstr(b->key_pem));
+              put_field(ret, TAG_KEY, slice_from_cstr(b->key_pem)) &&
+              put_field(ret, TAG_APP_VERSIONS, slice_from_cstr(b->app_versions));
     for (size_t i = 0; ok && i < b->n_overrides; i++)
         ok = put_field(ret, TAG_OVERRIDE, slice_from_cstr(b->overrides[i]));
     for (size_t i = 0; ok && i < b->n_listeners; i++)
@@ -117,6 +139,9 @@ static bool take_field(struct bundle *b, int tag, struct slice value) {
         return true;
     case TAG_KEY:
         bundle_set(&b->key_pem, value);
+        return true;
+    case TAG_APP_VERSIONS:
+        bundle_set(&b->app_versions, value);
         return true;
     case TAG_OVERRIDE:
         return bundle_add_override(b, value);

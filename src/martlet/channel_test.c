@@ -114,6 +114,7 @@ static void test_bundle_round_trip(void **state) {
     bundle_set(&b->config_text, SLICE("[params]\nmail_domain = _t.test\n"));
     bundle_set(&b->cert_pem, SLICE("CERT"));
     bundle_set(&b->key_pem, SLICE("KEY"));
+    bundle_set(&b->app_versions, SLICE("{\"clients\":[]}"));
     b->is_dev = true;
     b->has_public_certificate = true;
     assert_true(bundle_add_override(b, SLICE("a=1")));
@@ -129,6 +130,7 @@ static void test_bundle_round_trip(void **state) {
     assert_string_equal(got->config_text, "[params]\nmail_domain = _t.test\n");
     assert_string_equal(got->cert_pem, "CERT");
     assert_string_equal(got->key_pem, "KEY");
+    assert_string_equal(got->app_versions, "{\"clients\":[]}");
     assert_true(got->is_dev);
     assert_true(got->has_public_certificate);
     assert_int_equal(got->n_overrides, 2);

@@ -17,7 +17,7 @@ struct command {
 };
 
 extern const struct command serve_command, dev_command, invite_command, account_command, certificate_command,
-    web_command, dkim_command, queue_command, verify_command, relay_command;
+    web_command, dkim_command, queue_command, status_command, metrics_command, verify_command, relay_command;
 extern const struct command acme_run_command, acme_begin_command, acme_done_command, acme_failed_command;
 
 // The values of repeated --set options, as config_parse() takes them.

@@ -23,7 +23,7 @@ struct crew {
     bool running;
 };
 
-static size_t usable_cores(void) {
+size_t crew_cores(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof(set), &set) != 0)
         return 1;
@@ -33,7 +33,7 @@ static size_t usable_cores(void) {
 
 struct crew *crew_new(const char *name, size_t n) {
     struct crew *c = MEM_NEW(struct crew);
-    c->n = n > 0 ? n : usable_cores();
+    c->n = n > 0 ? n : crew_cores();
     c->loops = mem_zalloc(c->n, sizeof(void *));
     c->hands = mem_zalloc(c->n, sizeof(*c->hands));
     for (size_t i = 0; i < c->n; i++) {

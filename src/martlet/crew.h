@@ -9,6 +9,9 @@
 struct crew;
 struct loop;
 
+// That this process may use; at least 1.
+size_t crew_cores(void);
+
 // `n` loops, 0: one for each core. `name` is that of the threads, at most 10 octets.
 struct crew *crew_new(const char *name, size_t n);
 size_t crew_size(const struct crew *c);

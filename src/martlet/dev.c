@@ -61,21 +61,26 @@ static void print_login(const struct dev *d) {
     buf_done(&link);
 }
 
+// "  imap         10143  127.0.0.1, ::1"
+static void print_port(const struct ports *ports, const struct ports_service *s) {
+    bool has[2] = {false, false}; // by family
+    uint16_t number = 0;
+    for (size_t i = 0; i < ports->n; i++) {
+        const struct ports_socket *p = &ports->sockets[i];
+        if (strcmp(p->service, s->name) == 0) {
+            has[p->is_ipv6] = true;
+            number = p->number;
+        }
+    }
+    if (number != 0)
+        (void)printf("  %-12s %-6u %s%s%s%s\n", s->name, number, has[0] ? "127.0.0.1" : "",
+                     has[0] && has[1] ? ", " : "", has[1] ? "::1" : "", s->is_udp ? " (UDP)" : "");
+}
+
 static void print_ports(const struct ports *ports) {
     (void)printf("\n  %-12s %-6s %s\n", "service", "port", "addresses");
-    for (const struct ports_service *s = ports_services; s->name != NULL; s++) {
-        const char *separator = "";
-        for (size_t i = 0; i < ports->n; i++) {
-            const struct ports_socket *p = &ports->sockets[i];
-            if (strcmp(p->service, s->name) != 0)
-                continue;
-            if (separator[0] == '\0')
-                (void)printf("  %-12s %-6u ", s->name, p->number);
-            (void)printf("%s%s", separator, p->is_ipv6 ? "::1" : "127.0.0.1");
-            separator = ", ";
-        }
-        (void)printf("\n");
-    }
+    for (const struct ports_service *s = ports_services; s->name != NULL; s++)
+        print_port(ports, s);
 }
 
 static void on_ready(void *arg) {
@@ -112,7 +117,8 @@ static int serve_on_loopback(struct source *source, uint16_t offset) {
     struct dev dev = {source, &ports, offset};
     char error[PORTS_ERROR_MAX];
     if (source_load_config(source)) {
-        struct ports_settings where = {.offset = offset, .loopback = true, .ipv6 = !source->config->disable_ipv6};
+        struct ports_settings where = {
+            .offset = offset, .loopback = true, .ipv6 = !source->config->disable_ipv6, .turn = source->config->turn};
         if (!ports_open(&ports, &where, error))
             (void)fprintf(stderr, "martlet: %s\n", error);
         else if (source_prepare(source, &ports))
@@ -177,7 +183,7 @@ const struct command dev_command = {
              "Serves on 127.0.0.1 and ::1 with a self-signed certificate, prints its home page and a login for a\n"
              "client, then \"martlet: ready\". Ctrl-C ends it.\n"
              "\n"
-             "  --port-offset N    added to 25, 80, 143, 443, 465, 587 and 993; 10000\n"
+             "  --port-offset N    added to 25, 80, 143, 443, 465, 587, 993 and 3478; 10000\n"
              "  --domain DOMAIN    the mail domain; _martlet.test\n"
              "  --dir DIRECTORY    where it keeps its state and martlet.ini; .run\n"
              "  --set KEY=VALUE    a configuration key; may be repeated",

@@ -7,9 +7,10 @@
 #include "martlet/suggest.h"
 
 static const struct command *const commands[] = {
-    &serve_command,    &dev_command,        &invite_command,    &account_command,     &certificate_command,
-    &web_command,      &dkim_command,       &queue_command,     &verify_command,      &relay_command,
-    &acme_run_command, &acme_begin_command, &acme_done_command, &acme_failed_command,
+    &serve_command,       &dev_command,        &invite_command,    &account_command,
+    &certificate_command, &web_command,        &dkim_command,      &queue_command,
+    &status_command,      &metrics_command,    &verify_command,    &relay_command,
+    &acme_run_command,    &acme_begin_command, &acme_done_command, &acme_failed_command,
 };
 
 static const struct command *find_command(const char *name) {

@@ -14,6 +14,8 @@
 #include "net/dns.h"
 #include "net/http_client.h"
 #include "net/tls_client.h"
+#include "push/gateway.h"
+#include "push/push.h"
 #include "queue/mxdeliv.h"
 #include "queue/queue.h"
 #include "queue/route.h"
@@ -36,8 +38,10 @@ struct outbound {
     struct route_finder *routes;
     struct queue *queue;
     struct dkim_keeper *keeper; // NULL: our domain is an IP address, nothing is signed
+    struct push *push;
     bool running;
-    bool resting; // the queue was told to stop
+    bool resting;    // queue and push were told to stop
+    size_t n_active; // of the two; on the loop
     sem_t stopped;
 };
 
@@ -119,13 +123,26 @@ static void build_queue(struct outbound *o) {
     });
 }
 
+static void build_push(struct outbound *o) {
+    o->push = push_new(&(struct push_settings){
+        .config = o->settings.config,
+        .store = o->settings.store,
+        .loop = o->loop,
+        .dns = o->dns,
+        .tls = o->tls,
+        .has_place_in_dns = o->settings.has_place_in_dns,
+    });
+}
+
 bool outbound_build(struct outbound *o, struct intake *intake, const char **ret_error) {
     const struct config *c = config_acquire(o->settings.config);
     bool ok = build_keeper(o, c, intake, ret_error);
     config_release(o->settings.config, c);
-    if (ok)
-        build_queue(o);
-    return ok;
+    if (!ok)
+        return false;
+    build_queue(o);
+    build_push(o);
+    return true;
 }
 
 void outbound_reload(struct outbound *o, const struct config *c) {
@@ -135,6 +152,7 @@ void outbound_reload(struct outbound *o, const struct config *c) {
         log_warning("tls.roots_stay", "reason=\"%s; those in use stay\"", error);
     if (o->keeper != NULL)
         dkim_keeper_reload(o->keeper);
+    push_reload(o->push);
 }
 
 // ---- running ----
@@ -142,6 +160,7 @@ void outbound_reload(struct outbound *o, const struct config *c) {
 static void start_on_loop(void *arg, struct loop *loop, size_t index) {
     struct outbound *o = arg;
     queue_start(o->queue);
+    push_start(o->push);
     if (o->keeper != NULL)
         dkim_keeper_start(o->keeper);
 }
@@ -152,16 +171,19 @@ void outbound_start(struct outbound *o) {
     crew_call(o->crew, start_on_loop, o);
 }
 
-static void on_queue_stopped(void *arg) {
+static void on_stopped(void *arg) {
     struct outbound *o = arg;
-    ASSERT(sem_post(&o->stopped) == 0);
+    if (--o->n_active == 0)
+        ASSERT(sem_post(&o->stopped) == 0);
 }
 
 static void stop_on_loop(void *arg, struct loop *loop, size_t index) {
     struct outbound *o = arg;
     if (o->keeper != NULL)
         dkim_keeper_stop(o->keeper);
-    queue_stop(o->queue, STOP_MAX_MS, on_queue_stopped, o);
+    o->n_active = 2;
+    queue_stop(o->queue, STOP_MAX_MS, on_stopped, o);
+    push_stop(o->push, STOP_MAX_MS, on_stopped, o);
 }
 
 static void stop_resolver(void *arg, struct loop *loop, size_t index) {
@@ -194,6 +216,7 @@ void outbound_end(struct outbound *o) {
         return;
     if (o->queue != NULL)
         queue_free(o->queue);
+    push_free(o->push);
     smtp_client_free(o->smtp);
     mxdeliv_client_free(o->mxdeliv);
     route_finder_free(o->routes);
@@ -220,6 +243,11 @@ void outbound_free(struct outbound *o) {
 
 bool outbound_signs(const struct outbound *o) {
     return o->keeper != NULL;
+}
+
+bool outbound_notifies(const struct outbound *o, const struct config *c, const char **ret_why) {
+    *ret_why = NULL;
+    return gateway_is_wanted(c, o->settings.has_place_in_dns, ret_why);
 }
 
 json_t *outbound_dkim_list(void *arg) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Everything that speaks to others of its own accord, on one loop and thread: the resolver, the HTTP and SMTP clients,
-// the queue, and the keeper of the keys that sign.
+// the queue, notifications, and the keeper of the keys that sign.
 #pragma once
 
 #include <jansson.h>
@@ -28,15 +28,16 @@ struct outbound_settings {
 // all of these.
 MUST_USE struct outbound *outbound_new(const struct outbound_settings *s, const char **ret_error);
 struct dns_resolver *outbound_dns(struct outbound *o);
-// The queue and the keys, once there is an intake that uses them. False with a sentence.
+// The queue, the keys and notifications, once there is an intake that uses them. False with a sentence.
 MUST_USE bool outbound_build(struct outbound *o, struct intake *intake, const char **ret_error);
 // Starts the thread.
 void outbound_start(struct outbound *o);
-// After a reload: other roots, perhaps. When they cannot be read, those in use stay; a warning says so. (A file that
-// was put in the place of ca_file is out of the sandbox's reach: its rule is about the file that was there.)
+// After a reload, when `c` is in the holder: other roots or another notification gateway, perhaps. When the roots
+// cannot be read, those in use stay; a warning says so. (A file that was put in the place of ca_file is out of the
+// sandbox's reach: its rule is about the file that was there.)
 void outbound_reload(struct outbound *o, const struct config *c);
-// Tells the queue to stop and returns at once: nothing new is tried, what is kept open is closed, what is under way
-// ends or is given up after a few seconds. Inbound mail may still ask the resolver.
+// Tells queue and notifications to stop and returns at once: nothing new is tried, what is kept open is closed, what is
+// under way ends or is given up after a few seconds. Inbound mail may still ask the resolver.
 void outbound_rest(struct outbound *o);
 // Waits for that, telling it first if need be; then the thread ends. Without effect when it does not
 // run.
@@ -49,6 +50,9 @@ void outbound_free(struct outbound *o);
 
 // False: our domain is an IP address, there are no keys.
 bool outbound_signs(const struct outbound *o);
+
+// Whether clients are notified under this configuration. *ret_why, else NULL: the gateway that it names cannot be used.
+bool outbound_notifies(const struct outbound *o, const struct config *c, const char **ret_why);
 
 // For the control socket; `arg` is the struct outbound. Any thread; those of the keys where it signs.
 json_t *outbound_dkim_list(void *arg);

@@ -171,7 +171,10 @@ static void reap(struct parent *p) {
 static void watch_again(struct parent *p) {
     if (p->watch_fd >= 0)
         (void)close(p->watch_fd);
-    p->watch_fd = watch_open(p->settings->source->config);
+    const struct source *source = p->settings->source;
+    char versions[PATH_MAX];
+    app_versions_file_path(source->config, source->config_path, versions);
+    p->watch_fd = watch_open(source->config, versions);
 }
 
 static void reload(struct parent *p) {
@@ -309,7 +312,8 @@ static void look(struct parent *p, uint64_t now) {
     struct source *source = p->settings->source;
     bool uses_acme = source_certificate_kind(source) == CERTIFICATE_FROM_ACME;
     p->look_at_ms = now + (uses_acme ? ACME_LOOK_MS : CERTIFICATE_LOOK_MS);
-    if (source_certificate_changed(source))
+    bool new_versions = source_app_versions_changed(source);
+    if (source_certificate_changed(source) || new_versions)
         reload(p);
     source_remind(source);
     // The CA's challenge is answered by the relay; and a configuration that waits may name another CA.

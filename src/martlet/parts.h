@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Which parts of a relay this program has: what the pages promise follows from it. Whoever adds a part says so here.
+// Which parts of a relay this program has and this configuration leaves on: what the pages promise follows from it.
+// Whoever adds a part says so here.
 #pragma once
 
 #include "http/pages/pages.h"
+#include "martlet/announce.h"
 
-static const struct pages_parts parts_in_force = {.expiry = false, .push = false, .federation = true, .calls = false};
+struct pages_parts parts_of(const struct config *c, const struct announce_place *place);

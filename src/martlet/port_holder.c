@@ -9,16 +9,17 @@
 
 #include "base/slice.h"
 
-enum { STATE_LISTEN = 0x0a, INODES_MAX = 16 };
+// As the kernel numbers them, for both protocols: a UDP socket that is bound to a port and to no peer is "closed".
+enum { STATE_CLOSE = 0x07, STATE_LISTEN = 0x0a, INODES_MAX = 32 };
 
 struct inodes {
     uint64_t inode[INODES_MAX];
     size_t n;
 };
 
-// One line of /proc/net/tcp: "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ...", numbers in
-// hexadecimal but for the last three.
-static void read_line(struct slice line, uint16_t port, struct inodes *found) {
+// One line of /proc/net/tcp or /proc/net/udp: "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
+// ...", numbers in hexadecimal but for the last three.
+static void read_line(struct slice line, uint16_t port, unsigned long wanted_state, struct inodes *found) {
     struct slice word[10];
     for (size_t i = 0; i < ARRAY_LEN(word); i++)
         word[i] = slice_next_word(&line);
@@ -27,18 +28,18 @@ static void read_line(struct slice line, uint16_t port, struct inodes *found) {
         return;
     unsigned long local = strtoul(word[1].ptr + colon + 1, NULL, 16);
     unsigned long state = strtoul(word[3].ptr, NULL, 16);
-    if (local == port && state == STATE_LISTEN && found->n < INODES_MAX &&
+    if (local == port && state == wanted_state && found->n < INODES_MAX &&
         slice_to_u64(word[9], &found->inode[found->n]))
         found->n++;
 }
 
-static void read_table(const char *path, uint16_t port, struct inodes *found) {
+static void read_table(const char *path, uint16_t port, unsigned long wanted_state, struct inodes *found) {
     FILE *f = fopen(path, "re");
     if (f == NULL)
         return;
     char line[512];
     while (fgets(line, sizeof(line), f) != NULL)
-        read_line(slice_trim(slice_from_cstr(line)), port, found);
+        read_line(slice_trim(slice_from_cstr(line)), port, wanted_state, found);
     (void)fclose(f);
 }
 
@@ -84,10 +85,11 @@ static void describe(const char *pid, char ret[PORT_HOLDER_MAX]) {
     (void)snprintf(ret, PORT_HOLDER_MAX, "%s (pid %.10s)", name[0] != '\0' ? name : "a process", pid);
 }
 
-bool port_holder_find(uint16_t port, char ret[PORT_HOLDER_MAX]) {
+bool port_holder_find(uint16_t port, bool is_udp, char ret[PORT_HOLDER_MAX]) {
     struct inodes wanted = {0};
-    read_table("/proc/net/tcp", port, &wanted);
-    read_table("/proc/net/tcp6", port, &wanted);
+    unsigned long state = is_udp ? STATE_CLOSE : STATE_LISTEN;
+    read_table(is_udp ? "/proc/net/udp" : "/proc/net/tcp", port, state, &wanted);
+    read_table(is_udp ? "/proc/net/udp6" : "/proc/net/tcp6", port, state, &wanted);
     DIR *proc = wanted.n > 0 ? opendir("/proc") : NULL;
     if (proc == NULL)
         return false;

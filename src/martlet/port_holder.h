@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who has a TCP port on this machine, looked up in /proc, for the sentence that says why a port cannot be bound.
+// Who has a TCP or UDP port on this machine, looked up in /proc, for the sentence that says why a port cannot be bound.
 #pragma once
 
 #include <stdbool.h>
@@ -10,4 +10,4 @@
 enum { PORT_HOLDER_MAX = 64 };
 
 // Writes "nginx (pid 812)". False when it cannot be found (another user's process, no /proc).
-MUST_USE bool port_holder_find(uint16_t port, char ret[PORT_HOLDER_MAX]);
+MUST_USE bool port_holder_find(uint16_t port, bool is_udp, char ret[PORT_HOLDER_MAX]);

@@ -11,13 +11,19 @@
 #include <unistd.h>
 
 #include "base/slice.h"
+#include "martlet/crew.h"
 #include "martlet/port_holder.h"
 
-enum { SYSTEMD_FIRST_FD = 3, SYSTEMD_FDS_MAX = 64 };
+enum {
+    SYSTEMD_FIRST_FD = 3,
+    SYSTEMD_FDS_MAX = 64,
+    UDP_BUFFER = 4 * 1024 * 1024, // octets; some 20 ms at 1.5 Gbit/s
+};
 
 const struct ports_service ports_services[] = {
-    {"smtp", 25},   {"http", 80},        {"imap", 143},  {"https", 443},
-    {"smtps", 465}, {"submission", 587}, {"imaps", 993}, {NULL, 0},
+    {"smtp", 25, false},   {"http", 80, false},   {"imap", 143, false},
+    {"https", 443, false}, {"smtps", 465, false}, {"submission", 587, false},
+    {"imaps", 993, false}, {"turn", 3478, true},  {NULL, 0, false},
 };
 
 union any_address {
@@ -68,7 +74,7 @@ static void adopt(struct ports *p, int fd, uint16_t offset) {
     bool is_ipv6 = a.sa.sa_family == AF_INET6;
     uint16_t number = ntohs(is_ipv6 ? a.in6.sin6_port : a.in.sin_port);
     for (const struct ports_service *s = ports_services; s->name != NULL; s++) {
-        if (s->number + offset != number || has_socket(p, number, is_ipv6))
+        if (s->is_udp || s->number + offset != number || has_socket(p, number, is_ipv6))
             continue;
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -115,27 +121,59 @@ static union any_address address_of(bool is_ipv6, bool loopback, uint16_t number
     return a;
 }
 
-// The socket, or -1 with errno set.
-static int bind_socket(bool is_ipv6, bool loopback, uint16_t number) {
-    int fd = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    socklen_t len;
-    union any_address a = address_of(is_ipv6, loopback, number, &len);
-    int on = 1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-        (!is_ipv6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) && bind(fd, &a.sa, len) == 0 &&
-        listen(fd, PORTS_BACKLOG) == 0)
-        return fd;
+// Closes, and leaves errno as it is. -1.
+static int give_up(int fd) {
     int saved = errno;
     (void)close(fd);
     errno = saved;
     return -1;
 }
 
+static bool set_option(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+// The socket, or -1 with errno set.
+static int bind_tcp(bool is_ipv6, bool loopback, uint16_t number) {
+    int fd = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    socklen_t len;
+    union any_address a = address_of(is_ipv6, loopback, number, &len);
+    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) && (!is_ipv6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+        bind(fd, &a.sa, len) == 0 && listen(fd, PORTS_BACKLOG) == 0)
+        return fd;
+    return give_up(fd);
+}
+
+// What comes while a loop is busy waits here. As root past the system's maximum, otherwise as far as it goes.
+static void widen(int fd) {
+    if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, UDP_BUFFER))
+        (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
+    if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, UDP_BUFFER))
+        (void)set_option(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER);
+}
+
+// As bind_tcp(). With SO_REUSEPORT another process of the same user could share the port unnoticed, and take a part of
+// the datagrams: the first socket is bound without, and lets the others in afterwards.
+static int bind_udp(bool is_ipv6, bool loopback, uint16_t number, bool is_first) {
+    int fd = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    socklen_t len;
+    union any_address a = address_of(is_ipv6, loopback, number, &len);
+    widen(fd);
+    bool ok = is_ipv6
+                  ? set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) && set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                  : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    ok = ok && (is_first || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) && bind(fd, &a.sa, len) == 0 &&
+         set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    return ok ? fd : give_up(fd);
+}
+
 static void explain(const struct ports_service *service, uint16_t number, int error, char ret[PORTS_ERROR_MAX]) {
     char holder[PORT_HOLDER_MAX];
-    if (error == EADDRINUSE && port_holder_find(number, holder))
+    if (error == EADDRINUSE && port_holder_find(number, service->is_udp, holder))
         (void)snprintf(ret, PORTS_ERROR_MAX, "port %u (%s) is taken by %s", number, service->name, holder);
     else if (error == EADDRINUSE)
         (void)snprintf(ret, PORTS_ERROR_MAX, "port %u (%s) is taken by another process", number, service->name);
@@ -148,20 +186,31 @@ static void explain(const struct ports_service *service, uint16_t number, int er
                        strerror(error));
 }
 
-static bool open_one(struct ports *p, const struct ports_service *service, const struct ports_settings *s, bool is_ipv6,
-                     char ret_error[PORTS_ERROR_MAX]) {
+static size_t udp_sockets(void) {
+    size_t n = crew_cores();
+    return n < PORTS_UDP_MAX ? n : PORTS_UDP_MAX;
+}
+
+// All sockets of a service in one family.
+static bool open_service(struct ports *p, const struct ports_service *service, const struct ports_settings *s,
+                         bool is_ipv6, char ret_error[PORTS_ERROR_MAX]) {
     uint16_t number = (uint16_t)(service->number + s->offset);
     if (has_socket(p, number, is_ipv6))
         return true;
-    int fd = bind_socket(is_ipv6, s->loopback, number);
-    if (fd >= 0) {
-        add_socket(p, fd, service, number, is_ipv6);
-        return true;
+    size_t n = !service->is_udp ? 1 : s->turn ? udp_sockets() : 0;
+    for (size_t i = 0; i < n; i++) {
+        int fd =
+            service->is_udp ? bind_udp(is_ipv6, s->loopback, number, i == 0) : bind_tcp(is_ipv6, s->loopback, number);
+        if (fd >= 0) {
+            add_socket(p, fd, service, number, is_ipv6);
+        } else if (is_ipv6 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+            return true;
+        } else {
+            explain(service, number, errno, ret_error);
+            return false;
+        }
     }
-    if (is_ipv6 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
-        return true;
-    explain(service, number, errno, ret_error);
-    return false;
+    return true;
 }
 
 bool ports_open(struct ports *p, const struct ports_settings *s, char ret_error[PORTS_ERROR_MAX]) {
@@ -173,11 +222,19 @@ bool ports_open(struct ports *p, const struct ports_settings *s, char ret_error[
         }
     adopt_all(p, s->offset);
     for (const struct ports_service *service = ports_services; service->name != NULL; service++)
-        if (!open_one(p, service, s, false, ret_error) || (s->ipv6 && !open_one(p, service, s, true, ret_error))) {
+        if (!open_service(p, service, s, false, ret_error) ||
+            (s->ipv6 && !open_service(p, service, s, true, ret_error))) {
             ports_close(p);
             return false;
         }
     return true;
+}
+
+bool ports_have(const struct ports *p, const char *service) {
+    for (size_t i = 0; i < p->n; i++)
+        if (strcmp(p->sockets[i].service, service) == 0)
+            return true;
+    return false;
 }
 
 void ports_close(struct ports *p) {

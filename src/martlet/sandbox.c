@@ -7,6 +7,7 @@
 
 #include "base/slice.h"
 #include "config/config.h"
+#include "config/url.h"
 #include "config/value.h"
 #include "martlet/landlock.h"
 #include "martlet/seccomp.h"
@@ -34,7 +35,7 @@ void sandbox_hide_memory(void) {
 
 // ---- what is needed from outside ----
 
-enum { READABLE_MAX = 10, PORTS_MAX = CONFIG_FORWARDERS_MAX + 2 };
+enum { READABLE_MAX = 10, PORTS_MAX = CONFIG_FORWARDERS_MAX + 3 };
 
 struct needs {
     const char *readable[READABLE_MAX];
@@ -64,6 +65,12 @@ static void need_system_authorities(struct needs *n) {
     need_file(n, "/usr/local/share/ca-certificates");
 }
 
+// 0: there is no gateway.
+static uint16_t push_port(const struct config *c) {
+    struct config_url url;
+    return config_url_parse(slice_from_cstr(c->push_gateway), &url) ? url.port : 0;
+}
+
 static struct needs needs_of(const struct config *c) {
     struct needs n = {.n_readable = 0};
     need_file(&n, c->www_folder);
@@ -81,7 +88,18 @@ static struct needs needs_of(const struct config *c) {
         need_port(&n, 53);
     need_port(&n, c->outbound_smtp_port);
     need_port(&n, c->outbound_https_port);
+    if (push_port(c) != 0)
+        need_port(&n, push_port(c));
     return n;
+}
+
+bool sandbox_lets_push(const struct config *entered, const struct config *next) {
+    const struct needs n = needs_of(entered);
+    uint16_t port = push_port(next);
+    for (size_t i = 0; i < n.n_ports; i++)
+        if (n.ports[i] == port)
+            return true;
+    return port == 0;
 }
 
 static void write_ports(const struct needs *n, int abi, char *text, size_t size) {
@@ -94,6 +112,12 @@ static void write_ports(const struct needs *n, int abi, char *text, size_t size)
 }
 
 // ---- the door ----
+
+static char report_in_force[SANDBOX_REPORT_MAX];
+
+const char *sandbox_report(void) {
+    return report_in_force;
+}
 
 bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) {
     // Both Landlock and seccomp ask for this first when we are not root.
@@ -120,5 +144,6 @@ bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) 
     (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "landlock=%d connect=%s seccomp=%s no_new_privs=on dumpable=%s%s",
                    abi, ports, filtered ? "on" : "off", IS_SANITIZED ? "on" : "off",
                    IS_SANITIZED ? " sanitizer=on reading=everywhere" : "");
+    (void)snprintf(report_in_force, sizeof(report_in_force), "%s", ret_report);
     return true;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the relay gives up before it starts a thread: new privileges, being read by a debugger, every file outside its
-// state directory but the operator's pages and public certificates, every TCP connection but those to other relays and
-// name servers (both Landlock), and every system call that it does not need (seccomp).
+// state directory but the operator's pages and public certificates, every TCP connection but those to other relays,
+// name servers and the push gateway (both Landlock), and every system call that it does not need (seccomp).
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +15,13 @@ enum { SANDBOX_REPORT_MAX = 200 };
 // says what is in force: "landlock=7 connect=53,25,443 seccomp=on no_new_privs=on dumpable=off"; connect=any on a
 // kernel that cannot tell ports apart. What a kernel does not have is no error; what it has and refuses is.
 MUST_USE bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]);
+
+// Whether the sandbox that was entered with the configuration `entered` lets the relay reach the push gateway of
+// `next`.
+bool sandbox_lets_push(const struct config *entered, const struct config *next);
+
+// What sandbox_enter() reported; "" before. It is called before there are threads.
+const char *sandbox_report(void);
 
 // No core dump and no debugger of the same user sees this process's memory, which holds a private key.
 void sandbox_hide_memory(void);

@@ -20,8 +20,10 @@
 
 #include <cmocka.h>
 
-#include "base/panic.h"
+#include "base/slice.h"
+#include "config/config.h"
 #include "martlet/landlock.h"
+#include "martlet/sandbox.h"
 #include "martlet/seccomp.h"
 
 static char state_dir[] = "/tmp/martlet-sandbox-XXXXXX";
@@ -158,6 +160,27 @@ static int sendmsg_connects(void) {
     struct msghdr m = {.msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &part, .msg_iovlen = 1};
     return result(sendmsg(socket(AF_INET, SOCK_STREAM, 0), &m, MSG_FASTOPEN | MSG_NOSIGNAL) == 1);
 }
+static int sendmmsg_to(int type, int flags) {
+    struct sockaddr_in a = loopback(OPEN_PORT + 1);
+    char octet = 0;
+    struct iovec part = {.iov_base = &octet, .iov_len = 1};
+    struct mmsghdr m = {
+        .msg_hdr = {.msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &part, .msg_iovlen = 1, .msg_flags = flags}};
+    return result(sendmmsg(socket(AF_INET, type, 0), &m, 1, flags | MSG_NOSIGNAL) == 1);
+}
+static int sendmmsg_connects(void) {
+    return sendmmsg_to(SOCK_STREAM, MSG_FASTOPEN);
+}
+static int send_udp_batch(void) {
+    return sendmmsg_to(SOCK_DGRAM, 0);
+}
+static int receive_udp_batch(void) {
+    char octet;
+    struct iovec part = {.iov_base = &octet, .iov_len = 1};
+    struct mmsghdr m = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+    int error = result(recvmmsg(socket(AF_INET, SOCK_DGRAM, 0), &m, 1, MSG_DONTWAIT, NULL) == 1);
+    return error == EAGAIN ? HARMLESS : error;
+}
 static int send_udp(void) {
     struct sockaddr_in a = loopback(OPEN_PORT + 1);
     return result(
@@ -264,7 +287,10 @@ static void test_attempts(void **state) {
         {"connect, filtered", in_seccomp, connect_open_port, HARMLESS},
         {"connect while sending", in_seccomp, sendto_connects, EOPNOTSUPP},
         {"connect while sending a message", in_seccomp, sendmsg_connects, EOPNOTSUPP},
+        {"connect while sending a batch", in_seccomp, sendmmsg_connects, EOPNOTSUPP},
         {"send UDP", in_seccomp, send_udp, HARMLESS},
+        {"send a batch by UDP", in_seccomp, send_udp_batch, HARMLESS},
+        {"receive a batch by UDP", in_seccomp, receive_udp_batch, HARMLESS},
         {"bind UDP, filtered", in_seccomp, bind_udp, HARMLESS},
         {"inner pair", in_seccomp, inner_pair, HARMLESS},
         {"raw socket", in_seccomp, raw_socket, ENOSYS},
@@ -290,6 +316,37 @@ static void test_attempts(void **state) {
             print_message("# %s: this kernel cannot restrict it\n", rows[i].name);
         else if (got != rows[i].want)
             fail_msg("%s: got %d want %d", rows[i].name, got, rows[i].want);
+    }
+}
+
+static void test_push_gateway(void **state) {
+    static const struct {
+        const char *entered, *next;
+        bool want;
+    } rows[] = {
+        {"https://push.example/notify", "https://other.example/", true},
+        {"https://push.example:8443/notify", "https://other.example:8443/", true},
+        {"https://push.example:8443/notify", "", true},
+        {"https://push.example:8443/notify", "https://push.example/notify", true}, // as other relays' port 443
+        {"", "https://push.example/notify", true},
+        {"", "https://push.example:8443/notify", false},
+        {"https://push.example/notify", "https://push.example:8443/notify", false},
+        {"https://push.example/notify", "http://push.example/notify", false},
+        {"https://push.example/notify", "http://push.example:53/notify", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct config *c[2];
+        for (int j = 0; j < 2; j++) {
+            char set[128];
+            (void)snprintf(set, sizeof(set), "push_gateway=%s", j == 0 ? rows[i].entered : rows[i].next);
+            const char *overrides[] = {"mail_domain=a.org", set, NULL};
+            c[j] = config_parse(SLICE("[params]\n"), "test.ini", overrides, NULL, NULL);
+            assert_non_null(c[j]);
+        }
+        if (sandbox_lets_push(c[0], c[1]) != rows[i].want)
+            fail_msg("%s, then %s: want %d", rows[i].entered, rows[i].next, rows[i].want);
+        config_free(c[0]);
+        config_free(c[1]);
     }
 }
 
@@ -320,6 +377,6 @@ static int remove_dirs(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_attempts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_attempts), cmocka_unit_test(test_push_gateway)};
     return cmocka_run_group_tests(tests, make_dirs, remove_dirs);
 }

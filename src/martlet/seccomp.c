@@ -79,12 +79,13 @@ static const int allowed[] = {
     SCMP_SYS(timerfd_settime),
     SCMP_SYS(timerfd_gettime),
     // sockets; which are made see below, which ports are reached is Landlock's matter. None listens: the parent's do
-    SCMP_SYS(bind), // a query leaves from a random port; sendto, sendmsg see below
+    SCMP_SYS(bind), // a query leaves from a random port; sendto, sendmsg, sendmmsg see below
     SCMP_SYS(connect),
     SCMP_SYS(accept),
     SCMP_SYS(accept4),
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
+    SCMP_SYS(recvmmsg),
     SCMP_SYS(shutdown),
     SCMP_SYS(getsockname),
     SCMP_SYS(getpeername),
@@ -199,12 +200,19 @@ static bool add_sockets(scmp_filter_ctx ctx) {
 
 // TCP Fast Open connects while it sends, past Landlock; libunbound then falls back to connect().
 static bool add_sending(scmp_filter_ctx ctx) {
+    static const struct {
+        int call;
+        unsigned flags_at;
+    } sending[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
     const scmp_datum_t bit = MSG_FASTOPEN;
-    const uint32_t refuse = SCMP_ACT_ERRNO(EOPNOTSUPP);
-    return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, bit, 0)) == 0 &&
-           seccomp_rule_add(ctx, refuse, SCMP_SYS(sendto), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, bit, bit)) == 0 &&
-           seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, bit, 0)) == 0 &&
-           seccomp_rule_add(ctx, refuse, SCMP_SYS(sendmsg), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, bit, bit)) == 0;
+    for (size_t i = 0; i < ARRAY_LEN(sending); i++) {
+        const struct scmp_arg_cmp plain = SCMP_CMP(sending[i].flags_at, SCMP_CMP_MASKED_EQ, bit, 0);
+        const struct scmp_arg_cmp connecting = SCMP_CMP(sending[i].flags_at, SCMP_CMP_MASKED_EQ, bit, bit);
+        if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sending[i].call, 1, plain) != 0 ||
+            seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), sending[i].call, 1, connecting) != 0)
+            return false;
+    }
+    return true;
 }
 
 // Calls that are let through for some of their arguments only.

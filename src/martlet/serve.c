@@ -46,6 +46,7 @@ static int run_serve(int argc, char **argv) {
     char error[PORTS_ERROR_MAX];
     if (source_load_config(&source)) {
         where.ipv6 = !source.config->disable_ipv6;
+        where.turn = source.config->turn;
         if (!ports_open(&ports, &where, error))
             (void)fprintf(stderr, "martlet: %s\n", error);
         else if (source_prepare(&source, &ports))
@@ -61,7 +62,9 @@ const struct command serve_command = {
     .summary = "run the relay",
     .usage = "serve [--config FILE] [--set KEY=VALUE]... [--port-offset N]\n"
              "\n"
-             "Serves IMAP on ports 143 and 993, submission on 465 and 587, web pages on 443 and 80, until SIGTERM.\n"
+             "Serves IMAP on ports 143 and 993, submission on 465 and 587, web pages on 443 and 80, TURN on 3478 of "
+             "UDP, until\n"
+             "SIGTERM.\n"
              "SIGHUP reads configuration and certificate again.\n"
              "\n"
              "  --config FILE     the configuration; /etc/martlet/martlet.ini\n"

@@ -16,6 +16,7 @@
 #include "martlet/certificate_check.h"
 #include "martlet/control_socket.h"
 #include "martlet/ports.h"
+#include "martlet/sandbox.h"
 #include "martlet/user.h"
 
 enum { CONFIG_FILE_MAX = 1024 * 1024, DAY_S = 86400 };
@@ -85,11 +86,13 @@ static const char *find_fixed_change(const struct config *now, const struct conf
         return "outbound_smtp_port";
     if (now->outbound_https_port != next->outbound_https_port)
         return "outbound_https_port";
-    return NULL;
+    return sandbox_lets_push(now, next) ? NULL : "push_gateway";
 }
 
 static bool is_compatible(const struct source *s, const struct config *next) {
     const char *key = find_fixed_change(s->config, next);
+    if (key == NULL && next->turn && !s->has_turn)
+        key = "turn"; // off and on again is fine
     if (key != NULL)
         complain(s, false, "%s: %s: cannot change while the relay runs; restart it instead", s->config_path, key);
     return key == NULL;
@@ -166,9 +169,34 @@ bool source_prepare(struct source *s, struct ports *ports) {
     }
     bool ok = give_to_user(s, state_fd) && open_control(s, state_fd, ports);
     (void)close(state_fd);
+    s->has_turn = ports_have(ports, "turn");
     if (ok)
         warn_of_challenge_port(s, ports);
     return ok;
+}
+
+// ---- app versions ----
+
+static void read_app_versions(struct source *s) {
+    char path[PATH_MAX], error[APP_VERSIONS_SENTENCE_MAX];
+    app_versions_file_path(s->config, s->config_path, path);
+    if (!app_versions_file_read(&s->app_versions, s->config, path, error))
+        complain(s, true, "%s%s", error, s->app_versions.line != NULL ? "; the versions in use stay" : "");
+}
+
+bool source_app_versions_changed(struct source *s) {
+    char path[PATH_MAX];
+    app_versions_file_path(s->config, s->config_path, path);
+    if (!app_versions_file_changed(&s->app_versions, path))
+        return s->has_new_versions;
+    char *was = s->app_versions.line != NULL ? slice_dup(slice_from_cstr(s->app_versions.line)) : NULL;
+    s->is_reload = true;
+    read_app_versions(s);
+    const char *is = s->app_versions.line;
+    if ((was == NULL) != (is == NULL) || (was != NULL && strcmp(was, is) != 0))
+        s->has_new_versions = true;
+    free(was);
+    return s->has_new_versions;
 }
 
 // ---- the certificate ----
@@ -331,8 +359,12 @@ struct bundle *source_make_bundle(struct source *s, const struct ports *ports) {
         ok = false;
     }
     if (ok) {
+        read_app_versions(s);
+        if (s->app_versions.line != NULL)
+            bundle_set(&b->app_versions, slice_from_cstr(s->app_versions.line));
         bundle_set(&b->config_name, slice_from_cstr(s->config_path));
         bundle_set(&b->config_text, slice_from_cstr(text));
+        s->has_new_versions = false;
     }
     free(text);
     if (ok)
@@ -388,4 +420,5 @@ void source_done(struct source *s) {
     certificate_free(&s->self_signed);
     certificate_free(&s->stand_in);
     certificate_free(&s->issued);
+    app_versions_file_done(&s->app_versions);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where the parent takes its bundles from: the configuration (a file, or text in the case of `martlet dev`), the
-// options given on the command line, and the certificate. Used at the start and again at each reload.
+// options given on the command line, the certificate, and the app versions. Used at the start and again at each reload.
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/panic.h"
+#include "martlet/app_versions_file.h"
 #include "martlet/certificate.h"
 
 struct bundle;
@@ -27,7 +28,10 @@ struct source {
     bool is_stale;                  // they could not be used
     bool has_certificate; // the last bundle held a pair that clients can verify, or that is meant to be as it is
     int64_t reminded_s;   // wall clock
-    bool is_reload;       // complaints go to the log then, before that to the terminal
+    struct app_versions_file app_versions;
+    bool has_new_versions; // that no bundle held yet
+    bool has_turn;         // the sockets were opened at the start
+    bool is_reload;        // complaints go to the log then, before that to the terminal
 };
 
 // Reads the configuration into s->config. False when it cannot be used; the complaints have been told.
@@ -43,6 +47,9 @@ MUST_USE struct bundle *source_reload(struct source *s, const struct ports *port
 enum config_certificate_source source_certificate_kind(const struct source *s);
 // Whether the certificate files differ from what the last bundle was made of, and are good to use.
 bool source_certificate_changed(struct source *s);
+// Reads the file of app versions if it has changed. True when something else is to be told now, and again until a
+// bundle has been made of it.
+bool source_app_versions_changed(struct source *s);
 // Says once a day that the certificate in force has trouble, for as long as it has.
 void source_remind(struct source *s);
 void source_done(struct source *s);

@@ -194,7 +194,9 @@ static void answer(struct preview *p, struct http_exchange *x, const struct conf
         respond_qr(x, links.all);
         return;
     }
-    struct pages_facts facts = {config, links.all, !config_is_self_signed(config), parts_in_force};
+    bool is_public = !config_is_self_signed(config);
+    const struct announce_place place = {false, is_public, 80, 443};
+    struct pages_facts facts = {config, links.all, is_public, parts_of(config, &place)};
     struct pages *pages = pages_build(&facts, on_pages_complaint, p);
     if (p->complaints.len > 0 && is_html(pages_find(pages, r->path, wish))) {
         respond_complaints(p, x);
@@ -233,7 +235,7 @@ static int listen_on(uint16_t port) {
         return fd;
     int error = errno;
     char holder[PORT_HOLDER_MAX];
-    if (error == EADDRINUSE && port_holder_find(port, holder))
+    if (error == EADDRINUSE && port_holder_find(port, false, holder))
         (void)fprintf(stderr, "martlet: port %u is taken by %s; choose another with --port\n", port, holder);
     else
         (void)fprintf(stderr, "martlet: port %u: %s; choose another with --port\n", port, strerror(error));

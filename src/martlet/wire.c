@@ -14,9 +14,11 @@
 #include "config/config.h"
 #include "intake/hub.h"
 #include "intake/intake.h"
+#include "martlet/announce.h"
 #include "martlet/bundle.h"
 #include "martlet/crew.h"
 #include "martlet/outbound.h"
+#include "martlet/wire_realtime.h"
 #include "martlet/wire_services.h"
 #include "martlet/wire_tls.h"
 #include "net/listener.h"
@@ -39,6 +41,7 @@ struct wire {
     struct intake *intake;
     struct outbound *outbound;
     struct wire_tls tls;
+    struct wire_realtime *realtime;
     struct wire_services *services;
     struct listener *listeners[BUNDLE_LISTENERS_MAX];
     size_t n_listeners;
@@ -65,18 +68,6 @@ static bool build_store(struct wire *w, const struct config *c, const char **ret
     return true;
 }
 
-// Trials and closed networks have no records in the public DNS, unless the operator names a DNS of theirs. RFC 6761
-// section 6: names of these domains should not be asked for there.
-static bool has_place_in_dns(const struct bundle *b, const struct config *c) {
-    static const struct slice special[] = {SLICE(".test"), SLICE(".invalid"), SLICE(".example"), SLICE(".localhost")};
-    if (c->dns_forward[0] != '\0' || c->dns_root_hints[0] != '\0')
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(special); i++)
-        if (slice_ends_with_ci(slice_from_cstr(c->mail_domain), special[i]))
-            return false;
-    return !b->is_dev;
-}
-
 // What mail from here to elsewhere, and from elsewhere to here, goes through.
 static bool build_mail(struct wire *w, const struct bundle *b, const struct config *c, const char **ret_error) {
     w->crypt = worker_pool_new("crypt", crew_size(w->crew));
@@ -85,7 +76,7 @@ static bool build_mail(struct wire *w, const struct bundle *b, const struct conf
         .config = w->config,
         .store = w->store,
         .workers = w->crypt,
-        .has_place_in_dns = has_place_in_dns(b, c),
+        .has_place_in_dns = announce_is_in_dns(c, b->is_dev),
     };
     w->outbound = outbound_new(&out, ret_error);
     if (w->outbound == NULL)
@@ -98,7 +89,9 @@ static bool build_mail(struct wire *w, const struct bundle *b, const struct conf
     return outbound_build(w->outbound, w->intake, ret_error);
 }
 
-static void build_services(struct wire *w, const struct bundle *b) {
+static void build_services(struct wire *w, const struct bundle *b, const struct config *c) {
+    const struct wire_realtime_rooms loops = {w->store, crew_loops(w->crew), crew_size(w->crew)};
+    w->realtime = wire_realtime_new(&loops, c, b);
     struct wire_rooms rooms = {
         .config = w->config,
         .accounts = w->accounts,
@@ -107,8 +100,9 @@ static void build_services(struct wire *w, const struct bundle *b) {
         .intake = w->intake,
         .outbound = w->outbound,
         .tls = &w->tls,
+        .realtime = w->realtime,
     };
-    w->services = wire_services_new(&rooms, b);
+    w->services = wire_services_new(&rooms, c, b);
 }
 
 static bool build_listeners(struct wire *w, const struct bundle *b, const char **ret_error) {
@@ -117,6 +111,8 @@ static bool build_listeners(struct wire *w, const struct bundle *b, const char *
     struct loop *const *loops = crew_loops(w->crew);
     for (size_t i = 0; i < b->n_listeners; i++) {
         struct service service;
+        if (wire_realtime_add_socket(w->realtime, &b->listeners[i]))
+            continue;
         if (!wire_services_find(w->services, &b->listeners[i], &service)) {
             *ret_error = "the parent passed a socket for a service that this relay does not have";
             return false;
@@ -142,9 +138,11 @@ static void take_down(struct wire *w) {
         worker_pool_free(w->crypt);
     if (w->store != NULL)
         store_close(w->store);
+    wire_realtime_end(w->realtime);
     outbound_end(w->outbound); // this and the next run what workers and store have posted
     crew_free(w->crew);
     wire_services_free(w->services);
+    wire_realtime_free(w->realtime);
     if (w->intake != NULL)
         intake_free(w->intake);
     outbound_free(w->outbound);
@@ -165,7 +163,7 @@ struct wire *wire_start(struct config *config, const struct bundle *bundle, cons
     bool ok = wire_tls_init(&w->tls, bundle, ret_error) && build_store(w, config, ret_error) &&
               build_mail(w, bundle, config, ret_error);
     if (ok) {
-        build_services(w, bundle);
+        build_services(w, bundle, config);
         ok = build_listeners(w, bundle, ret_error);
     }
     if (!ok) {
@@ -183,18 +181,23 @@ bool wire_reload(struct wire *w, struct config *config, const struct bundle *bun
         config_free(config);
         return false;
     }
-    outbound_reload(w->outbound, config);
     store_set_mailbox_quota(w->store, config->max_mailbox_size);
     apply_log_level(config);
     config_holder_replace(w->config, config);
+    outbound_reload(w->outbound, config);
     wire_services_reload(w->services, config, bundle);
     return true;
+}
+
+void wire_tick(struct wire *w) {
+    wire_services_tick(w->services);
 }
 
 static void stop_listeners_of(void *arg, struct loop *loop, size_t index) {
     struct wire *w = arg;
     for (size_t i = index; i < w->n_listeners; i += crew_size(w->crew))
         listener_stop(w->listeners[i]);
+    wire_realtime_stop(w->realtime, loop);
 }
 
 static void shut_down_connections(void *arg, struct loop *loop, size_t index) {

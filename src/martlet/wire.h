@@ -16,6 +16,8 @@ struct wire;
 MUST_USE struct wire *wire_start(struct config *config, const struct bundle *bundle, const char **ret_error);
 // Puts a new configuration and certificate in force; no connection drops. On failure everything stays as it was.
 MUST_USE bool wire_reload(struct wire *w, struct config *config, const struct bundle *bundle, const char **ret_error);
+// What is to be done twice a minute or so.
+void wire_tick(struct wire *w);
 // Accepts no more, lets running commands and DATA end for at most 10 s, closes the store, frees. False when connections
 // had to be cut.
 bool wire_stop(struct wire *w);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/metrics.h"
 #include "config/config.h"
 #include "net/listener.h"
 
@@ -16,6 +17,36 @@ enum {
     // No more than this in any case: a handshake is short, and who does not finish it keeps others out.
     FRONT_SHARE_MAX = 50,
 };
+
+const char *const wire_limit_names[WIRE_N_LIMITS] = {
+    [WIRE_LIMIT_IMAP] = "imap",
+    [WIRE_LIMIT_SMTPS] = "smtps",
+    [WIRE_LIMIT_SUBMISSION] = "submission",
+    [WIRE_LIMIT_SMTP_443] = "smtp-443",
+    [WIRE_LIMIT_RELAY] = "smtp",
+    [WIRE_LIMIT_MXDELIV] = "mxdeliv",
+    [WIRE_LIMIT_FRONT] = "handshakes-443",
+    [WIRE_LIMIT_HTTPS] = "https",
+    [WIRE_LIMIT_HTTP] = "http",
+    [WIRE_LIMIT_CONTROL] = "control",
+};
+
+static struct metric_gauge connections =
+    METRIC_GAUGE_BY("martlet_connections", "Connections open now, by service", "service", wire_limit_names);
+static struct metric_gauge connection_limits = METRIC_GAUGE_BY(
+    "martlet_connection_limits", "Connections allowed at a time, by service", "service", wire_limit_names);
+
+static int64_t read_open(void *arg, size_t value) {
+    uint32_t open_now, limit;
+    conn_limits_read(((struct wire_limits *)arg)->of[value], &open_now, &limit);
+    return open_now;
+}
+
+static int64_t read_limit(void *arg, size_t value) {
+    uint32_t open_now, limit;
+    conn_limits_read(((struct wire_limits *)arg)->of[value], &open_now, &limit);
+    return limit;
+}
 
 static uint32_t total_of(const struct config *c, enum wire_limit limit) {
     switch (limit) {
@@ -66,6 +97,8 @@ void wire_limits_init(struct wire_limits *l, const struct config *c) {
         uint32_t total = total_of(c, (enum wire_limit)i);
         l->of[i] = conn_limits_new(total, share_of(total, (enum wire_limit)i));
     }
+    metric_gauge_open(&connections, read_open, l);
+    metric_gauge_open(&connection_limits, read_limit, l);
 }
 
 void wire_limits_set(struct wire_limits *l, const struct config *c) {
@@ -76,6 +109,8 @@ void wire_limits_set(struct wire_limits *l, const struct config *c) {
 }
 
 void wire_limits_done(struct wire_limits *l) {
+    metric_gauge_close(&connections, l);
+    metric_gauge_close(&connection_limits, l);
     for (int i = 0; i < WIRE_N_LIMITS; i++) {
         conn_limits_free(l->of[i]);
         l->of[i] = NULL;

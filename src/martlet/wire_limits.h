@@ -21,6 +21,9 @@ enum wire_limit {
     WIRE_N_LIMITS,
 };
 
+// Their names for people and metrics.
+extern const char *const wire_limit_names[WIRE_N_LIMITS];
+
 struct wire_limits {
     struct conn_limits *of[WIRE_N_LIMITS];
 };

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "martlet/wire_services.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "admin/control.h"
+#include "admin/history.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -20,6 +19,8 @@
 #include "martlet/outbound.h"
 #include "martlet/parts.h"
 #include "martlet/wire_limits.h"
+#include "martlet/wire_realtime.h"
+#include "martlet/wire_status.h"
 #include "martlet/wire_tls.h"
 #include "net/address.h"
 #include "net/listener.h"
@@ -32,6 +33,7 @@ enum {
 
 struct wire_services {
     struct wire_limits limits;
+    struct wire_realtime *realtime;
     struct imap_server imap;
     struct smtp_server submission, relay;
     struct mxdeliv_server mxdeliv;
@@ -39,34 +41,25 @@ struct wire_services {
     struct http_server https, http;
     struct front front;
     struct control_server control;
+    struct wire_status *status;
     struct service services[N_SERVICES];
 };
 
 // ---- where this relay is ----
 
-// The port of the first socket of a service, or the registered one when there is none.
-static uint16_t port_of(const struct bundle *b, const char *service, uint16_t registered) {
-    for (size_t i = 0; i < b->n_listeners; i++) {
-        struct sockaddr_storage ss = {0};
-        socklen_t len = sizeof(ss);
-        if (strcmp(b->listeners[i].service, service) != 0 ||
-            getsockname(b->listeners[i].fd, (struct sockaddr *)&ss, &len) != 0)
-            continue;
-        uint16_t port = net_address_from_sockaddr((struct sockaddr *)&ss).port;
-        if (port != 0)
-            return port;
-    }
-    return registered;
-}
-
 static struct web_place place_of(const struct bundle *b) {
     return (struct web_place){
         .dev_host = b->is_dev ? "127.0.0.1" : NULL,
-        .https_port = port_of(b, "https", 443),
-        .imaps_port = port_of(b, "imaps", 993),
-        .smtps_port = port_of(b, "smtps", 465),
+        .https_port = bundle_port(b, "https", 443),
+        .imaps_port = bundle_port(b, "imaps", 993),
+        .smtps_port = bundle_port(b, "smtps", 465),
         .has_public_certificate = b->has_public_certificate,
     };
+}
+
+static struct pages_parts parts_now(const struct config *c, const struct bundle *b) {
+    const struct announce_place place = wire_realtime_place(b);
+    return parts_of(c, &place);
 }
 
 // ---- from room to room ----
@@ -90,6 +83,7 @@ static void build_mail(struct wire_services *s, const struct wire_rooms *r) {
         .shares = imap_share_new(),
         .tls = r->tls->imap,
     };
+    s->imap.metadata = wire_realtime_metadata(s->realtime, &s->imap.metadata_arg);
     s->submission = (struct smtp_server){.role = SMTP_ROLE_SUBMISSION,
                                          .config = r->config,
                                          .accounts = r->accounts,
@@ -104,10 +98,13 @@ static void build_mail(struct wire_services *s, const struct wire_rooms *r) {
         (struct mxdeliv_server){.config = r->config, .intake = r->intake, .limits = s->limits.of[WIRE_LIMIT_MXDELIV]};
 }
 
-static void build_web(struct wire_services *s, const struct wire_rooms *r, const struct web_place *place) {
-    s->web = web_new(
-        &(struct web_settings){.config = r->config, .accounts = r->accounts, .place = *place, .parts = parts_in_force});
+static void build_web(struct wire_services *s, const struct wire_rooms *r, const struct web_place *place,
+                      const struct pages_parts *parts) {
+    s->web =
+        web_new(&(struct web_settings){.config = r->config, .accounts = r->accounts, .place = *place, .parts = *parts});
+    http_metrics_register();
     mxdeliv_add_route(&s->mxdeliv, s->web);
+    wire_realtime_add_routes(s->realtime, s->web);
     s->https = (struct http_server){.on_request = web_on_https_request, .arg = s->web, .name = "martlet"};
     s->http = (struct http_server){.on_request = web_on_http_request, .arg = s->web, .name = "martlet"};
 }
@@ -147,14 +144,14 @@ static void list_services(struct wire_services *s, const struct wire_tls *tls) {
     }
 }
 
-struct wire_services *wire_services_new(const struct wire_rooms *r, const struct bundle *b) {
+struct wire_services *wire_services_new(const struct wire_rooms *r, const struct config *c, const struct bundle *b) {
     struct wire_services *s = MEM_NEW(struct wire_services);
-    const struct config *c = config_acquire(r->config);
+    s->realtime = r->realtime;
     wire_limits_init(&s->limits, c);
-    config_release(r->config, c);
     build_mail(s, r);
+    const struct pages_parts parts = parts_now(c, b);
     struct web_place place = place_of(b);
-    build_web(s, r, &place);
+    build_web(s, r, &place, &parts);
     s->front = (struct front){
         .imap = &s->imap,
         .smtp = &s->submission,
@@ -176,10 +173,13 @@ struct wire_services *wire_services_new(const struct wire_rooms *r, const struct
         .dkim_arg = r->outbound,
         .queue_give_up = outbound_give_up,
         .queue_arg = r->outbound,
+        .history = control_history_new(),
         .started_ms = clock_mono_ms(),
         .web_host = place.dev_host,
         .https_port = place.https_port,
     };
+    s->status = wire_status_new(r->config, &s->limits, r->outbound, b);
+    s->control.sections = wire_status_sections(s->status, &s->control.n_sections);
     list_services(s, r->tls);
     return s;
 }
@@ -187,6 +187,8 @@ struct wire_services *wire_services_new(const struct wire_rooms *r, const struct
 void wire_services_free(struct wire_services *s) {
     if (s == NULL)
         return;
+    wire_status_free(s->status);
+    control_history_free(s->control.history);
     wire_limits_done(&s->limits);
     imap_share_free(s->imap.shares);
     web_free(s->web);
@@ -195,8 +197,15 @@ void wire_services_free(struct wire_services *s) {
 
 void wire_services_reload(struct wire_services *s, const struct config *c, const struct bundle *b) {
     wire_limits_set(&s->limits, c);
+    wire_realtime_reload(s->realtime, c, b);
+    wire_status_reload(s->status, b);
     struct web_place place = place_of(b);
-    web_reload(s->web, &place, &parts_in_force);
+    const struct pages_parts parts = parts_now(c, b);
+    web_reload(s->web, &place, &parts);
+}
+
+void wire_services_tick(struct wire_services *s) {
+    control_history_tick(s->control.history);
 }
 
 // ---- sockets ----

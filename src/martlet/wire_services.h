@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/panic.h"
 
@@ -13,6 +14,7 @@ struct config;
 struct config_holder;
 struct hub;
 struct intake;
+struct loop;
 struct outbound;
 struct service;
 struct store;
@@ -28,13 +30,15 @@ struct wire_rooms {
     struct intake *intake;
     struct outbound *outbound;
     const struct wire_tls *tls;
+    struct wire_realtime *realtime;
 };
 
 // Reads the pages, so not on a loop.
-struct wire_services *wire_services_new(const struct wire_rooms *rooms, const struct bundle *b);
+struct wire_services *wire_services_new(const struct wire_rooms *rooms, const struct config *c, const struct bundle *b);
 // The service of a listening socket. False when this relay does not have it.
 MUST_USE bool wire_services_find(const struct wire_services *s, const struct bundle_listener *l, struct service *ret);
 // After the configuration or the certificate was replaced.
 void wire_services_reload(struct wire_services *s, const struct config *c, const struct bundle *b);
+void wire_services_tick(struct wire_services *s);
 // After the last connection. NULL is accepted.
 void wire_services_free(struct wire_services *s);
