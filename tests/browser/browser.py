@@ -12,7 +12,7 @@ PHONE, SMALL_PHONE, DESKTOP = (390, 844), (320, 640), (1280, 900)
 MEASURE = (pathlib.Path(__file__).parent / "measure.js").read_text()
 
 
-def start():
+def start(*more):
     options = webdriver.ChromeOptions()
     for argument in (
         "--headless=new",
@@ -23,6 +23,7 @@ def start():
         "--disable-component-update",
         "--hide-scrollbars",
         "--lang=en",
+        *more,
     ):
         options.add_argument(argument)
     options.accept_insecure_certs = True  # a relay that tests itself signs its own certificate

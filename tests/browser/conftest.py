@@ -4,7 +4,7 @@ import browser
 import pytest
 from preview import Preview
 
-pytest_plugins = ["timelimit", "relay_fixture"]
+pytest_plugins = ["timelimit", "relay_fixture", "turn_lab"]
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,9 @@ def test_page_shows_the_days_that_the_document_names():
         assert any(row == r and setting in how_long for r, _, how_long in kept()), row
         for language in LANGUAGES:
             assert setting in TEXTS[language][f"privacy.{row}.long"], language
-    days = re.findall(r"with expiry (\d+) days", DOC)
-    assert days and all(days[0] in TEXTS[lang]["privacy.push.long"] for lang in LANGUAGES if lang != "fa")
+    for unit in ("days after the day it was last set", "hours when nobody tries"):
+        (number,) = set(re.findall(rf"(\d+) {unit}", DOC))
+        assert all(number in TEXTS[lang]["privacy.push.long"] for lang in LANGUAGES if lang != "fa"), unit
 
 
 def test_page_names_who_is_responsible(driver, preview):

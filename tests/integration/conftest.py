@@ -3,7 +3,7 @@
 import mail
 import pytest
 
-pytest_plugins = ["timelimit", "relay_fixture", "internet", "lab_site"]
+pytest_plugins = ["timelimit", "relay_fixture", "internet", "lab_site", "turn_lab", "iroh_lab"]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,18 @@ import time
 import mail
 import pytest
 import wire
-from relay import DOMAIN, NO_RATE, Account, Relay, Service, release_binary_path, run_martlet, wait_until
+from relay import (
+    DOMAIN,
+    NO_RATE,
+    TURN_PORT,
+    Account,
+    Relay,
+    Service,
+    free_offset,
+    release_binary_path,
+    run_martlet,
+    wait_until,
+)
 from test_operation import certificate
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -268,6 +279,21 @@ def test_taken_port_is_named(tmp_path):
         done = run_martlet("dev", "--dir", tmp_path / "state", "--port-offset", relay.offset, timeout=20)
         assert done.returncode == 1
         assert f"port {relay.port(25)} (smtp) is taken by martlet (pid {relay.process.pid})" in done.stderr
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_taken_udp_port_is_named(tmp_path, shares):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        offset = free_offset()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shares)
+        holder.bind(("127.0.0.1", TURN_PORT + offset))
+        done = run_martlet("dev", "--dir", tmp_path / "state", "--port-offset", offset, timeout=20)
+        assert done.returncode == 1
+        name = pathlib.Path("/proc/self/comm").read_text().strip()
+        assert f"port {TURN_PORT + offset} (turn) is taken by {name} (pid {os.getpid()})" in done.stderr
+        # Who does not want TURN does not need the port.
+        with Relay(settings={"turn": "false"}, offset=offset):
+            pass
 
 
 # ---- memory ----

@@ -3,8 +3,13 @@
 import re
 import signal
 
+import iroh
 import mail
-from relay import NO_RATE, Relay, Service, release_binary_path, wait_until
+import turn
+from admin import run
+from push_gateway import PushGateway
+from relay import DOMAIN, NO_RATE, Relay, Service, release_binary_path, wait_until
+from turn_lab import offered
 
 
 def test_every_kind_of_work_in_the_sandbox():
@@ -40,6 +45,51 @@ def test_every_kind_of_work_in_the_sandbox():
         relay.start()
         with relay.imap(receiver) as imap:
             assert len(imap.wait_messages(3)) == 3
+
+
+def call(relay, account):
+    """Two clients of TURN, each through a relayed port of its own, by indication and by channel."""
+    with relay.imap(account) as imap:
+        host, port, username, password = offered(imap).split(":", 3)
+    who = turn.Credentials(username, password, DOMAIN)
+    with turn.Client(host, who, port=int(port)) as a, turn.Client(host, who, port=int(port)) as b:
+        at_a, at_b = a.relay(), b.relay()
+        assert a.permit(at_b).error == 0 and b.bind(0x4000, at_a).error == 0
+        a.send(at_b, b"to b")
+        assert b.receive() == (0x4000, b"to b")
+        b.send_channel(0x4000, b"to a")
+        assert a.receive() == (at_b, b"to a")
+        assert a.refresh(0).error == 0
+
+
+def connect(relay):
+    """Clients of both dialects, on both ports, to each other."""
+    for kind in (iroh.A, iroh.B):
+        a, b = kind(relay.port(443), tls=True), kind(relay.port(80))
+        for data in (b"x", bytes(60_000)):
+            a.packet(b.id, data)
+            assert b.next_packet() == (a.id, data)
+            b.packet(a.id, data)
+            assert a.next_packet() == (b.id, data)
+        a.close()
+        b.close()
+
+
+def test_real_time_in_the_sandbox():
+    with PushGateway() as gateway:
+        settings = {**NO_RATE, "push_gateway": gateway.url, "turn_allowed_peers": "127.0.0.0/8"}
+        with Relay(settings=settings, binary=release_binary_path()) as relay:
+            sender, receiver = relay.new_account(), relay.new_account()
+            with relay.imap(receiver) as imap:
+                imap.ok('SETMETADATA "INBOX" (/private/devicetoken "1111")')
+            with relay.smtp(sender) as smtp:
+                assert smtp.send_message(sender.address, [receiver.address], mail.encrypted(sender.address))[0] == 250
+            gateway.wait(1)
+            call(relay, receiver)
+            connect(relay)
+            run(relay, "status")
+            assert "process_resident_memory_bytes" in run(relay, "metrics").stdout
+            assert "SIGSYS" not in relay.log() and "signal=31" not in relay.log()
 
 
 def test_terminal_interrupt():

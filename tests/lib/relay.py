@@ -28,6 +28,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 DOMAIN = "_martlet.test"
 PORTS = {"smtp": 25, "http": 80, "imap": 143, "https": 443, "smtps": 465, "submission": 587, "imaps": 993}
 STANDARD_PORTS = tuple(PORTS.values())
+TURN_PORT = 3478  # of UDP
 
 # A busy test machine must not be taken for a relay that is out of resources, and tests create many accounts.
 ROOMY = {
@@ -83,6 +84,8 @@ def free_offset():
                         s = stack.enter_context(socket.socket(family))
                         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                         s.bind((host, port + offset))
+                    turn = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                    turn.bind((host, TURN_PORT + offset))
             except OSError as error:
                 if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                     return offset  # no IPv6 here; IPv4 is free

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""The iroh relay and those who say nothing, do not listen, send too much, or are too many."""
+import contextlib
+import os
+import threading
+import time
+
+import iroh
+import pytest
+import wire
+from iroh import A, B, client_info, new_source
+from iroh_lab import DIALECTS, counters, wait_counted
+from relay import Relay, wait_until
+
+# ---- time ----
+
+
+@pytest.mark.limit(90)
+def test_times(iroh_port):
+    """Who says nothing: 10 s until ClientInfo, 30 s until the proof of B; then a Ping after 15 to 20 s, and 5 s for the
+    Pong. All of it at once, for it is all waiting."""
+    began, ended, pinged = time.monotonic(), {}, {}
+
+    def watch(name, client, answers):
+        try:
+            while True:
+                kind, payload = client.next()
+                if kind == client.PING and name not in pinged:
+                    pinged[name] = time.monotonic() - began
+                if kind == client.PING and answers:
+                    client.pong(payload)
+                if answers and time.monotonic() - began > 30:
+                    return
+        except wire.Closed:
+            ended[name] = time.monotonic() - began
+        except TimeoutError:
+            pass
+
+    def half(client):
+        client.send(client_info(client.key)[:110])
+        return client
+
+    clients = {
+        "A without a word": (A(iroh_port, hello=False, timeout=45), False),
+        "A with half a word": (half(A(iroh_port, hello=False, timeout=45)), False),
+        "B without a word": (B(iroh_port, hello=False, timeout=45), False),
+        "A, silent": (A(iroh_port, timeout=45), False),
+        "B, silent": (B(iroh_port, timeout=45), False),
+        "A, alive": (A(iroh_port, timeout=45), True),
+        "B, alive": (B(iroh_port, timeout=45), True),
+    }
+    threads = [threading.Thread(target=watch, args=(name, *client)) for name, client in clients.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    def between(times, name, least, most):
+        return least - 0.5 <= times[name] <= most + 3  # the machine may be busy
+
+    assert between(ended, "A without a word", 10, 10) and between(ended, "A with half a word", 10, 10), ended
+    assert between(ended, "B without a word", 30, 30), ended
+    for name in ("A, silent", "B, silent"):
+        assert between(pinged, name, 15, 20), pinged
+        assert 4.5 <= ended[name] - pinged[name] <= 8, (pinged, ended)
+    for name in ("A, alive", "B, alive"):
+        assert between(pinged, name, 15, 20) and name not in ended, (pinged, ended)
+        clients[name][0].echo()
+    for client, _ in clients.values():
+        client.close()
+
+
+# ---- who does not keep up ----
+
+
+@DIALECTS
+def test_packets_for_one_who_does_not_read(dialect):
+    """What comes when the queue is full is dropped, silently; what fits arrives in order, and then all goes on."""
+    with Relay(settings={"iroh_bandwidth": "1G"}) as relay, dialect(relay.port(80)) as sender:
+        with dialect(relay.port(80), room=8192) as receiver:
+            count = 1500
+            for number in range(count):
+                sender.packet(receiver.id, number.to_bytes(4, "big") * 250)
+            sender.echo()
+            got = []
+            while receiver.buffer or not receiver.is_silent(0.5):
+                got.append(int.from_bytes(receiver.next_packet()[1][:4], "big"))
+            assert got == sorted(set(got)) and got[:512] == list(range(512)) and len(got) < count
+            assert counters(relay)['dropped_packets_total{reason="full"}'] == count - len(got)
+            sender.packet(receiver.id, b"and now")
+            assert receiver.next_packet() == (sender.id, b"and now")
+
+
+@DIALECTS
+def test_one_who_takes_nothing_is_closed(dialect):
+    """After 2 s in which it took nothing, at most 4 after it took the last; who sends to it hears nothing of that."""
+    with Relay(settings={"iroh_bandwidth": "1G"}) as relay, dialect(relay.port(80)) as sender:
+        with dialect(relay.port(80), room=4096) as receiver:
+            ended, began = 'ended_total{reason="stalled"}', time.monotonic()
+            for _ in range(300):
+                sender.packet(receiver.id, bytes(20000))
+            wait_counted(relay, ended, 1)
+            assert 1.9 <= time.monotonic() - began < 10
+            sender.packet(receiver.id, b"hello?")
+            sender.echo()
+            with pytest.raises((wire.Closed, ConnectionError)):
+                for _ in range(300):
+                    receiver.next()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@DIALECTS
+def test_one_who_sends_too_fast_is_read_more_slowly(dialect, tls):
+    """Nothing is lost by it, nor left behind in what TLS has read already."""
+    with Relay(settings={"iroh_bandwidth": "500K"}) as relay:
+        port = relay.port(443 if tls else 80)
+        with dialect(port, tls=tls, timeout=40) as sender, dialect(relay.port(80)) as receiver:
+            packets = [os.urandom(30000) for _ in range(50)]
+            began = time.monotonic()
+
+            def send():
+                for packet in packets:
+                    sender.packet(receiver.id, packet)
+
+            thread = threading.Thread(target=send)
+            thread.start()
+            assert [receiver.next_packet()[1] for _ in packets] == packets
+            took = time.monotonic() - began
+            thread.join()
+            assert 2 < took < 30, took
+            sender.echo()
+
+
+def test_pong_passes_what_waits(iroh_port):
+    """Somebody for whom much waits has its Pong before most of it."""
+    with A(iroh_port) as sender, A(iroh_port, room=8192) as receiver:
+        for _ in range(90):
+            sender.packet(receiver.id, bytes(10000))
+        sender.echo()
+        receiver.ping(b"quickly!")
+        received, before = 0, None
+        while received < 90:
+            kind, payload = receiver.next()
+            received += kind == iroh.RECV
+            if kind == iroh.PONG:
+                before = received
+        assert before <= 45
+
+
+# ---- how many ----
+
+
+def test_connections_of_one_address():
+    with Relay(settings={"iroh_connections_per_address": 3}) as relay, contextlib.ExitStack() as stack:
+        port, source = relay.port(80), new_source()
+        clients = [stack.enter_context(dialect(port, source=source).echo()) for dialect in (A, B, A)]
+        for dialect in (A, B):
+            with dialect(port, source=source) as refused:
+                assert refused.status == 503 and refused.field("retry-after")
+        stack.enter_context(B(port)).echo()  # of another address
+        clients[1].close()
+        wait_until(lambda: A(port, source=source).status == 101, 5, "a place for another one")
+        assert counters(relay)['refused_total{reason="address"}'] >= 2
+
+
+def test_connections_in_all():
+    with Relay(settings={"max_iroh_connections": 3}) as relay, contextlib.ExitStack() as stack:
+        for dialect in (A, B, A):
+            stack.enter_context(dialect(relay.port(80))).echo()
+        with A(relay.port(80)) as refused:
+            assert refused.status == 503
+        assert relay.request("/ping", port=80)[0] == 200  # has its own limits
+        assert counters(relay)['refused_total{reason="total"}'] == 1
+
+
+def test_arrivals_of_one_address(iroh_port):
+    """50 at once, then 10 a second."""
+    source, admitted, began = new_source(), 0, time.monotonic()
+    for _ in range(70):
+        with A(iroh_port, source=source) as client:
+            assert client.status in (101, 429)
+            admitted += client.status == 101
+            assert client.status == 101 or client.field("retry-after")
+    assert 50 <= admitted <= 51 + 10 * (time.monotonic() - began)
+    with A(iroh_port) as client:
+        client.echo()
+    time.sleep(0.5)
+    with A(iroh_port, source=source) as client:
+        client.echo()
