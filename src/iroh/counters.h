@@ -39,7 +39,7 @@ enum iroh_end {
 };
 
 void iroh_counters_init(void);
-void iroh_count_forwarded(enum iroh_dialect d, size_t octets);
+void iroh_count_forwarded(enum iroh_dialect d, size_t len); // octets
 void iroh_count_drop(enum iroh_drop why);
 void iroh_count_refusal(enum iroh_refusal why);
 void iroh_count_failure(enum iroh_failure why);

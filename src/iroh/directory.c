@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "iroh/directory.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 #include "base/table.h"
 
@@ -41,7 +39,8 @@ static void let_go(struct iroh_client *c, enum iroh_standing standing) {
 
 static void remove_inactive(struct seat *s, size_t i) {
     s->n_inactive--;
-    memmove(&s->inactive[i], &s->inactive[i + 1], (s->n_inactive - i) * sizeof(s->inactive[0]));
+    for (; i < s->n_inactive; i++)
+        s->inactive[i] = s->inactive[i + 1];
 }
 
 // The active one makes room for a newer one.

@@ -69,7 +69,7 @@ static void test_list_tells_why(void **state) {
     struct store_queue_list *l = store_queue_list_new(SLICE(""), 10);
     assert_int_equal(run_op(&f, &l->op), STORE_OK);
     assert_int_equal(l->ret_n, ARRAY_LEN(want));
-    for (size_t i = 0; i < l->ret_n; i++)
+    for (size_t i = 0; i < ARRAY_LEN(want); i++)
         assert_string_equal(l->ret_destinations[i].last_error, want[i]);
     store_op_free(&l->op);
     fixture_done(&f);

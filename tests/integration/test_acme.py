@@ -42,7 +42,10 @@ def service(hosts=HOSTS, validity_s=90 * 86400, env=None, http_port=None, before
 
 
 def issued(relay, times=1):
-    wait_until(lambda: relay.log().count("acme.issued") >= times, 40, "a certificate")
+    try:
+        wait_until(lambda: relay.log().count("acme.issued") >= times, 40, "a certificate")
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}\n{relay.log()[-4000:]}") from None
     wait_until(lambda: "source=acme names=" in relay.log(), 10, "its use")
 
 
