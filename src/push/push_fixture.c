@@ -60,6 +60,8 @@ static void end(struct stage *s) {
 }
 
 void stage_close(struct stage *s) {
+    for (size_t i = 0; i < fake_gateway.n_calls; i++)
+        print_message("still under way: %s\n", fake_gateway.calls[i]->token);
     end(s);
     fixture_open(&s->store);
     fixture_done(&s->store);

@@ -18,6 +18,7 @@ struct stage {
 
 // The configuration names `gateway` (NULL: none, but the default one can be found).
 void stage_open(struct stage *s, const char *gateway);
+// Says what is still under way.
 void stage_close(struct stage *s);
 // The end of a process at this very moment, and a new one on the same store.
 void stage_crash(struct stage *s);

@@ -23,8 +23,6 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    for (size_t i = 0; i < fake_gateway.n_calls; i++)
-        print_message("still under way: %s\n", fake_gateway.calls[i]->token);
     stage_close(&s);
     return 0;
 }
