@@ -53,7 +53,7 @@ static void find_secret(struct store *store, uint8_t ret[TURN_SECRET_LEN]) {
         memcpy(ret, w.secret, STORE_SECRET_LEN);
         return;
     }
-    log_warning("turn.secret_not_kept", "reason=\"the store has no room for it\"");
+    log_warning("turn.secret_not_kept", "reason=\"the store could not make one; credentials end with this process\"");
     random_bytes(ret, STORE_SECRET_LEN);
 }
 
