@@ -141,15 +141,41 @@ static bool explain_problem(struct acme_reason *r, struct slice output, const ch
     return true;
 }
 
+// What uacme says of its last transfer that failed, in libcurl's words: "curl_get: GET URL failed: Couldn't connect to
+// server".
+static struct slice transfer_error(struct slice output) {
+    const struct slice words = SLICE(" failed: ");
+    struct slice found = SLICE_EMPTY, line;
+    while (output.len > 0) {
+        (void)slice_cut(output, '\n', &line, &output);
+        size_t at = slice_find_slice(line, words);
+        if (slice_starts_with(line, SLICE("uacme: curl_get: ")) && at < line.len)
+            found = slice_sub(line, at + words.len, line.len);
+    }
+    return found;
+}
+
+static void explain_directory(struct acme_reason *r, struct slice output, const char *url) {
+    struct slice error = slice_sub(transfer_error(output), 0, 100);
+    if (holds(output, "peer certificate"))
+        (void)snprintf(r->sentence, sizeof(r->sentence),
+                       "the CA at %.300s cannot be used: its certificate is not trusted here (apt-get install "
+                       "ca-certificates)",
+                       url);
+    else if (error.len > 0)
+        (void)snprintf(r->sentence, sizeof(r->sentence), "the CA at %.300s cannot be used: no answer (%.*s)", url,
+                       SLICE_FMT(error));
+    else
+        (void)snprintf(r->sentence, sizeof(r->sentence),
+                       "the CA at %.300s cannot be used: what it answers is no ACME directory", url);
+}
+
 static void explain_words(struct acme_reason *r, struct slice output, const char *identifier, const char *url) {
     struct slice ours = last_line(output, SLICE("martlet: "));
     struct slice theirs = last_line(output, SLICE("uacme: "));
     set_detail(r, ours.len > 0 ? ours : theirs);
     if (holds(output, "failed to fetch directory")) {
-        const char *why = holds(output, "peer certificate") ? "its certificate is not trusted here (apt-get install "
-                                                              "ca-certificates)"
-                                                            : "no answer, or no ACME directory there";
-        (void)snprintf(r->sentence, sizeof(r->sentence), "the CA at %.300s cannot be used: %s", url, why);
+        explain_directory(r, output, url);
     } else if (holds(output, "no account associated")) {
         r->has_no_account = true;
         (void)snprintf(r->sentence, sizeof(r->sentence), "the CA does not know the account key");

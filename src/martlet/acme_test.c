@@ -91,7 +91,10 @@ static void test_reason(void **state) {
         {PROBLEM("rateLimited", "5 per week"), "a.org", false, "asks for patience", "5 per week"},
         {PROBLEM("malformed", "no addresses"), "192.0.2.1", false, "does not issue certificates for the address", ""},
         {PROBLEM("newKind", "x"), "a.org", false, "(newKind)", "x"},
-        {"uacme: failed to fetch directory at https://ca/dir\n", "a.org", false, "cannot be used: no answer", ""},
+        {"uacme: failed to fetch directory at https://ca/dir\n", "a.org", false, "no ACME directory", ""},
+        {"uacme: curl_get: GET https://ca/dir failed: Couldn't connect to server\n"
+         "uacme: curl_get: waiting 5 seconds before retrying\nuacme: failed to fetch directory at https://ca/dir\n",
+         "a.org", false, "cannot be used: no answer (Couldn't connect to server)", "failed to fetch"},
         {"uacme: curl_get: GET https://ca/dir failed: SSL peer certificate or SSH remote key was not OK\n"
          "uacme: failed to fetch directory at https://ca/dir\n",
          "a.org", false, "ca-certificates", ""},

@@ -37,6 +37,8 @@ def service(hosts=HOSTS, validity_s=90 * 86400, env=None, http_port=None, before
             relay.stop()
         finally:
             print(relay.all_output())
+            if not client:
+                print(ca.story())
             relay.kill()
             relay.remove()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A certification authority on loopback: Debian's pebble, with pebble-challtestsrv as its DNS. A relay that shall use it
 runs in a mount namespace of its own, in which the CA is trusted and /etc/hosts holds what the test says."""
+import contextlib
 import json
 import os
 import pathlib
@@ -20,10 +21,12 @@ def is_possible():
     return os.geteuid() == 0 and all(shutil.which(name) for name in NEEDED)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_ports(n):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
 
 
 def run(*args, cwd):
@@ -55,33 +58,53 @@ class Authority:
     def __init__(self, http_port, validity_s=90 * 86400, env=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-ca-"))
         make_trust(self.folder)
-        self.port, self.management, self.dns, self.dns_management = (free_port() for _ in range(4))
-        self.url = f"https://localhost:{self.port}/dir"
+        self.trust = ssl.create_default_context(cafile=self.folder / "ca.pem")
         self.env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", **(env or {})}
+        self.processes = []
+        for attempt in range(3):
+            self._choose_ports(http_port, validity_s)
+            try:
+                self.start()
+                return
+            except TimeoutError as error:  # somebody else may have taken one of the ports meanwhile
+                story = self.story()
+                self.stop()
+                if attempt == 2:
+                    raise TimeoutError(f"{error}\n{story}") from None
+
+    def _choose_ports(self, http_port, validity_s):
+        self.port, self.management, self.dns, self.dns_management = free_ports(4)
+        self.url = f"https://localhost:{self.port}/dir"
         settings = {
             "listenAddress": f"127.0.0.1:{self.port}",
             "managementListenAddress": f"127.0.0.1:{self.management}",
             "certificate": "server.pem",
             "privateKey": "server.key",
             "httpPort": http_port,
-            "tlsPort": free_port(),
+            "tlsPort": 9,
             "ocspResponderURL": "",
             "externalAccountBindingRequired": False,
             "certificateValidityPeriod": validity_s,
         }
         (self.folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
-        self.processes = []
-        self.start()
 
     def start(self):
         self._run("pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}", "-http01", "", "-https01", "",
                   "-tlsalpn01", "", "-management", f"127.0.0.1:{self.dns_management}", "-defaultIPv6", "")
         self._run("pebble", "-config", "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns}", "-strict")
-        wait_until(lambda: self._accepts(self.port) and self._accepts(self.dns_management), 20, "the CA")
+        wait_until(lambda: self._answers() and self._accepts(self.dns_management), 10, "the CA")
 
     def _run(self, *args):
         with open(self.folder / "log", "ab") as log:
             self.processes.append(subprocess.Popen(args, cwd=self.folder, env=self.env, stdout=log, stderr=log))
+
+    def _answers(self):
+        """It is this CA that does: its certificate is verified."""
+        try:
+            with urllib.request.urlopen(self.url, context=self.trust, timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     @staticmethod
     def _accepts(port):
@@ -90,6 +113,11 @@ class Authority:
         except OSError:
             return False
         return True
+
+    def story(self):
+        """Which of its programs still run, and what they said last."""
+        ended = [(p.args[0], p.poll()) for p in self.processes]
+        return f"{ended}\n{(self.folder / 'log').read_text()[-4000:]}"
 
     def stop(self):
         for process in self.processes:
@@ -100,8 +128,7 @@ class Authority:
     def root(self):
         """The certificate that what it issues is verified by."""
         url = f"https://127.0.0.1:{self.management}/roots/0"
-        trust = ssl.create_default_context(cafile=self.folder / "ca.pem")
-        with urllib.request.urlopen(url, context=trust, timeout=10) as answer:
+        with urllib.request.urlopen(url, context=self.trust, timeout=10) as answer:
             return answer.read().decode()
 
     def wrapper(self, hosts):
