@@ -195,14 +195,24 @@ const struct metric *metrics_find(const char *name) {
     return NULL;
 }
 
+uint64_t metric_per_unit(const struct metric *m) {
+    uint64_t n = 1;
+    if (m->type == METRIC_TYPE_HISTOGRAM)
+        n = histogram_of(m)->per_unit;
+    else if (m->type == METRIC_TYPE_GAUGE || m->type == METRIC_TYPE_TOTAL)
+        n = gauge_of(m)->per_unit;
+    return n > 0 ? n : 1;
+}
+
 static bool read_gauge(const struct metric *m, size_t value, int64_t *ret) {
     const struct metric_gauge *g = gauge_of(m);
     ASSERT(pthread_mutex_lock(&lock) == 0);
-    bool is_open = g->read != NULL;
-    if (is_open)
-        *ret = g->read(g->arg, value);
+    int64_t now = g->read != NULL ? g->read(g->arg, value) : METRIC_NO_VALUE;
     ASSERT(pthread_mutex_unlock(&lock) == 0);
-    return is_open;
+    if (now == METRIC_NO_VALUE)
+        return false;
+    *ret = now;
+    return true;
 }
 
 bool metric_read(const struct metric *m, size_t value, int64_t *ret) {

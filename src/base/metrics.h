@@ -63,6 +63,7 @@ struct metric_gauge { // or total
     // Guarded by the lock of base/metrics.c; see metric_gauge_open().
     int64_t (*read)(void *arg, size_t value);
     void *arg;
+    uint64_t per_unit; // what is read is this part of the unit in the name: 1000000 for microseconds; 0: whole units
 };
 
 // ---- definitions; `values` is an array, not a pointer ----
@@ -81,13 +82,18 @@ struct metric_gauge { // or total
 #define METRIC_LEVEL_BY(name, help, label, values)                                                                     \
     { METRIC_LABELLED(METRIC_TYPE_LEVEL, name, help, label, values) }
 #define METRIC_GAUGE(name, help)                                                                                       \
-    { METRIC_PLAIN(METRIC_TYPE_GAUGE, name, help), NULL, NULL }
+    { METRIC_PLAIN(METRIC_TYPE_GAUGE, name, help), NULL, NULL, 0 }
 #define METRIC_GAUGE_BY(name, help, label, values)                                                                     \
-    { METRIC_LABELLED(METRIC_TYPE_GAUGE, name, help, label, values), NULL, NULL }
+    { METRIC_LABELLED(METRIC_TYPE_GAUGE, name, help, label, values), NULL, NULL, 0 }
 #define METRIC_TOTAL(name, help)                                                                                       \
-    { METRIC_PLAIN(METRIC_TYPE_TOTAL, name, help), NULL, NULL }
+    { METRIC_PLAIN(METRIC_TYPE_TOTAL, name, help), NULL, NULL, 0 }
 #define METRIC_TOTAL_BY(name, help, label, values)                                                                     \
-    { METRIC_LABELLED(METRIC_TYPE_TOTAL, name, help, label, values), NULL, NULL }
+    { METRIC_LABELLED(METRIC_TYPE_TOTAL, name, help, label, values), NULL, NULL, 0 }
+// The name ends with `_seconds`; what is read is microseconds.
+#define METRIC_GAUGE_SECONDS(name, help)                                                                               \
+    { METRIC_PLAIN(METRIC_TYPE_GAUGE, name, help), NULL, NULL, 1000000 }
+#define METRIC_TOTAL_SECONDS(name, help)                                                                               \
+    { METRIC_PLAIN(METRIC_TYPE_TOTAL, name, help), NULL, NULL, 1000000 }
 // Of whole amounts (messages in a group); `bounds` is an array of uint64_t.
 #define METRIC_HISTOGRAM(name, help, bounds)                                                                           \
     { METRIC_PLAIN(METRIC_TYPE_HISTOGRAM, name, help), (bounds), ARRAY_LEN(bounds), 1 }
@@ -113,6 +119,8 @@ static inline void metric_lower(struct metric_level *l, size_t value, int64_t by
 }
 void metric_observe(struct metric_histogram *h, uint64_t amount);
 
+// What `read` says when there is no such value now.
+#define METRIC_NO_VALUE INT64_MIN
 // From now on `read` says the values of the gauge, in any thread, briefly, without asking this module anything. The
 // newest opener is asked. Registers the gauge. Until it is opened, or when it was closed, a gauge has no values.
 void metric_gauge_open(struct metric_gauge *g, int64_t (*read)(void *arg, size_t value), void *arg);
@@ -127,7 +135,9 @@ const struct metric *metrics_after(const struct metric *m);
 // NULL: nothing of that name is registered.
 const struct metric *metrics_find(const char *name);
 
-// The value of a counter, level or gauge (true), or nothing: a gauge that is not open.
+// What part of the unit in its name the values of a metric are: 1 for whole units.
+uint64_t metric_per_unit(const struct metric *m);
+// The value of a counter, level or gauge (true), or nothing: a gauge that is not open, or has none.
 MUST_USE bool metric_read(const struct metric *m, size_t value, int64_t *ret);
 // The same by name, without a label; 0 where there is nothing.
 int64_t metrics_read(const char *name);

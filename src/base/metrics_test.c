@@ -86,6 +86,21 @@ static void a_gauge_has_values_while_it_is_open(void **state) {
     assert_int_equal(metrics_read("test_rooms"), 0);
 }
 
+static int64_t read_the_second(void *arg, size_t value) {
+    return value == 1 ? 3 : METRIC_NO_VALUE;
+}
+
+static void a_gauge_may_have_no_value(void **state) {
+    int64_t value = 9;
+    metric_gauge_open(&rooms, read_the_second, NULL);
+    assert_false(metric_read(&rooms.metric, 0, &value));
+    assert_int_equal(value, 9);
+    assert_int_equal(value_of(&rooms.metric, 1), 3);
+    assert_int_equal(metrics_read("test_rooms"), 0);
+    assert_int_equal(metrics_read_sum("test_rooms"), 3);
+    metric_gauge_close(&rooms, NULL);
+}
+
 enum { THREADS = 8, ROUNDS = 100000 };
 
 static void *count_much(void *arg) {
@@ -136,6 +151,7 @@ int main(void) {
         cmocka_unit_test(values_of_a_label_are_apart),
         cmocka_unit_test(an_amount_falls_into_the_bucket_that_ends_with_it),
         cmocka_unit_test(a_gauge_has_values_while_it_is_open),
+        cmocka_unit_test(a_gauge_may_have_no_value),
         cmocka_unit_test(nothing_is_lost_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,15 +35,19 @@ struct table {
 
 struct table *table_new(size_t value_size, size_t max_entries) {
     struct table *t = MEM_NEW(struct table);
+    pthread_mutexattr_t checked; // an unlock without a lock is a bug that would otherwise show as damage much later
+    ASSERT(pthread_mutexattr_init(&checked) == 0);
+    ASSERT(pthread_mutexattr_settype(&checked, PTHREAD_MUTEX_ERRORCHECK) == 0);
     t->value_size = value_size;
     t->max_per_shard = (max_entries + TABLE_SHARDS - 1) / TABLE_SHARDS;
     for (size_t i = 0; i < TABLE_SHARDS; i++) {
         struct shard *s = &t->shards[i];
-        ASSERT(pthread_mutex_init(&s->lock, NULL) == 0);
+        ASSERT(pthread_mutex_init(&s->lock, &checked) == 0);
         list_init(&s->by_use);
         s->n_buckets = TABLE_FIRST_BUCKETS;
         s->buckets = mem_zalloc(s->n_buckets, sizeof(struct entry *));
     }
+    (void)pthread_mutexattr_destroy(&checked);
     return t;
 }
 

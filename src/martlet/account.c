@@ -7,7 +7,7 @@
 
 #include "martlet/command.h"
 #include "martlet/operator.h"
-#include "martlet/suggest.h"
+#include "base/suggest.h"
 
 enum { COLUMN_MIN = 20, SIZE_TEXT_MAX = 32 };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "martlet/suggest.h"
+#include "base/suggest.h"
 
 enum { OPTIONS_MAX = 16 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "martlet/command.h"
-#include "martlet/suggest.h"
+#include "base/suggest.h"
 
 static const struct command *const commands[] = {
     &serve_command,       &dev_command,        &invite_command,    &account_command,

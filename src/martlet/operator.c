@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "martlet/control_client.h"
 #include "martlet/files.h"
-#include "martlet/suggest.h"
+#include "base/suggest.h"
 
 #define DEFAULT_CONFIG "/etc/martlet/martlet.ini"
 

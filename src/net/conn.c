@@ -137,6 +137,7 @@ void conn_start(struct conn *c) {
 static void handshake_done(struct conn *c) {
     c->state = CONN_OPEN;
     c->secure = true;
+    conn_tls_count(c);
     conn_touch(c);
     c->read_due = c->transport->has_more(c); // what came in the same packet as the end of the handshake
     conn_schedule(c);
@@ -195,10 +196,13 @@ static struct metric_counter ended =
 void conn_metrics_register(void) {
     static struct metric *const all[] = {&ended.metric};
     metrics_register(all, ARRAY_LEN(all));
+    conn_tls_metrics_register();
 }
 
 static void turn_ending(struct conn *c) {
     metric_count(&ended, c->why);
+    if (c->ssl != NULL && !c->secure)
+        conn_tls_count(c);
     if (c->has_session) {
         c->has_session = false;
         c->ops->on_close(c->session, c->why);

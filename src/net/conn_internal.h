@@ -171,6 +171,9 @@ bool conn_plain_acknowledged(const struct conn *c, uint64_t *ret);
 // conn_tls.c
 void conn_tls_begin(struct conn *c);
 void conn_tls_end(struct conn *c);
+// A handshake was done, or the connection ends before that.
+void conn_tls_count(const struct conn *c);
+void conn_tls_metrics_register(void);
 
 // conn_memory.c
 void conn_memory_drop_input(struct conn *c);

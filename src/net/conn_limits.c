@@ -18,7 +18,8 @@ struct conn_limits {
     atomic_uint max_total;
     atomic_uint max_per_address;
     atomic_uint total;
-    struct table *by_address; // of uint32_t
+    _Atomic uint64_t entered, left; // since the start
+    struct table *by_address;       // of uint32_t
 };
 
 static const char *const over_values[] = {"total", "address", "far-over"};
@@ -82,6 +83,7 @@ bool conn_limits_enter(struct conn_limits *l, const struct net_address *peer, en
         metric_count(&over, FAR_OVER);
         return false;
     }
+    atomic_fetch_add_explicit(&l->entered, 1, memory_order_relaxed);
     if (total > max_total)
         *ret = CONN_TOO_MANY;
     else
@@ -103,9 +105,18 @@ void conn_limits_leave(struct conn_limits *l, const struct net_address *peer) {
     if (!net_address_is_none(peer))
         leave_address(l, net_address_limit_key(peer));
     atomic_fetch_sub(&l->total, 1);
+    atomic_fetch_add_explicit(&l->left, 1, memory_order_relaxed);
 }
 
 void conn_limits_read(struct conn_limits *l, uint32_t *ret_open, uint32_t *ret_max) {
     *ret_open = atomic_load(&l->total);
     *ret_max = atomic_load(&l->max_total);
+}
+
+uint64_t conn_limits_entered(struct conn_limits *l) {
+    return atomic_load_explicit(&l->entered, memory_order_relaxed);
+}
+
+uint64_t conn_limits_left(struct conn_limits *l) {
+    return atomic_load_explicit(&l->left, memory_order_relaxed);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/metrics.h"
 #include "net/conn_internal.h"
 #include "net/error.h"
 #include "net/tls.h"
@@ -96,6 +97,32 @@ void conn_tls_end(struct conn *c) {
     SSL_free(c->ssl);
     SSL_free(c->client_ssl);
     c->ssl = c->client_ssl = NULL;
+}
+
+// ---- what is counted ----
+
+enum { TLS12, TLS12_RESUMED, TLS13, TLS13_RESUMED, FAILED, TIMED_OUT };
+static const char *const outcomes[] = {
+    [TLS12] = "tls12",   [TLS12_RESUMED] = "tls12-resumed", [TLS13] = "tls13", [TLS13_RESUMED] = "tls13-resumed",
+    [FAILED] = "failed", [TIMED_OUT] = "timeout",
+};
+static struct metric_counter as_server = METRIC_COUNTER_BY(
+    "martlet_tls_server_handshakes", "TLS handshakes of those who connect to us, by outcome", "outcome", outcomes);
+static struct metric_counter as_client = METRIC_COUNTER_BY(
+    "martlet_tls_client_handshakes", "TLS handshakes of our connections to others, by outcome", "outcome", outcomes);
+
+void conn_tls_metrics_register(void) {
+    static struct metric *const all[] = {&as_server.metric, &as_client.metric};
+    metrics_register(all, ARRAY_LEN(all));
+}
+
+void conn_tls_count(const struct conn *c) {
+    if (c->ssl == NULL) // in memory
+        return;
+    size_t outcome = c->why == CONN_END_TIMEOUT ? TIMED_OUT : FAILED;
+    if (c->secure)
+        outcome = (SSL_version(c->ssl) == TLS1_3_VERSION ? TLS13 : TLS12) + (size_t)SSL_session_reused(c->ssl);
+    metric_count(SSL_is_server(c->ssl) ? &as_server : &as_client, outcome);
 }
 
 const char *conn_tls_error(const struct conn *c) {

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "net/dns_anchor.h"
 #include "net/dns_engine.h"
 #include "net/dns_internal.h"
@@ -33,8 +35,27 @@ static void on_answered(struct loop_task *task) {
     dns_request_release(q);
 }
 
+// ---- what is counted ----
+
+static const char *const outcomes[] = {
+    [DNS_OK] = "ok",         [DNS_NODATA] = "nodata", [DNS_NXDOMAIN] = "nxdomain",
+    [DNS_FAILED] = "failed", [DNS_BOGUS] = "bogus",
+};
+static struct metric_counter queries =
+    METRIC_COUNTER_BY("martlet_dns_queries", "Questions to the DNS, by outcome", "outcome", outcomes);
+static const uint64_t bounds[] = {500,    1000,   5000,    10000,   50000,   100000,
+                                  250000, 500000, 1000000, 2500000, 5000000, 20000000};
+static struct metric_histogram durations = METRIC_HISTOGRAM_SECONDS(
+    "martlet_dns_query_seconds", "Time until a question to the DNS was answered or given up", bounds);
+
+static void count_answer(const struct dns_request *q, const struct dns_answer *answer) {
+    metric_count(&queries, answer->status);
+    metric_observe(&durations, clock_mono_us() - q->began_us);
+}
+
 // Who has cancelled gets no message: its loop may be about to end.
 void dns_request_answer(struct dns_request *q, struct dns_answer *answer) {
+    count_answer(q, answer);
     q->state = DNS_REQUEST_ANSWERED;
     q->answer = answer;
     atomic_store(&q->is_answered, true);
@@ -69,6 +90,7 @@ void dns_query_submit(struct dns_resolver *r, struct loop *loop, struct dns_quer
     q->resolver = r;
     q->loop = loop;
     q->type = type;
+    q->began_us = clock_mono_us();
     q->query = query;
     q->done = done;
     q->arg = arg;
@@ -162,6 +184,8 @@ static bool check_files(const struct dns_settings *s) {
 struct dns_resolver *dns_resolver_new(const struct dns_settings *s, const char **ret_error) {
     ASSERT(s->use_ipv4 || s->use_ipv6);
     struct dns_resolver *r = MEM_NEW(struct dns_resolver);
+    static struct metric *const metrics[] = {&queries.metric, &durations.metric};
+    metrics_register(metrics, ARRAY_LEN(metrics));
     copy_settings(r, s);
     list_init(&r->waiting);
     list_init(&r->running);

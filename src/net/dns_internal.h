@@ -27,6 +27,7 @@ struct dns_request {
     struct dns_resolver *resolver;
     struct loop *loop; // the asker's
     uint16_t type;
+    uint64_t began_us; // monotonic
     char name[DNS_NAME_SIZE];
 
     // The asker's.

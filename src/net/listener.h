@@ -26,6 +26,9 @@ MUST_USE bool conn_limits_enter(struct conn_limits *l, const struct net_address 
 void conn_limits_leave(struct conn_limits *l, const struct net_address *peer);
 // What is counted now, and the total allowed. Any thread.
 void conn_limits_read(struct conn_limits *l, uint32_t *ret_open, uint32_t *ret_max);
+// How many were counted in since the start, and how many of them out again.
+uint64_t conn_limits_entered(struct conn_limits *l);
+uint64_t conn_limits_left(struct conn_limits *l);
 
 enum listener_tls {
     LISTENER_PLAIN,    // clear text, perhaps STARTTLS later
@@ -41,6 +44,10 @@ struct service {
     // In this time a peer must take at least 32 KiB of output that waits for it (CONN_END_OVERFLOW); 0: 5 minutes.
     uint32_t stall_timeout_ms;
     const struct conn_ops *ops;
+    // Under pressure (base/pressure.h) that will not pass soon a connection is closed before anything is spent on it,
+    // in clear text after this reply. NULL: no word, for before TLS nobody would understand one.
+    const char *busy_reply;
+    bool is_for_operators; // taken whatever happens
     // A connection is ready for its protocol (after an implicit handshake). Runs on the connection's loop; may write
     // the greeting. Returns the session that the ops get; NULL: no session, closed after what was written is sent.
     void *(*on_open)(void *arg, struct conn *c);
@@ -51,9 +58,21 @@ struct service {
 // is copied. Call before the loops run, or on accept_loop.
 struct listener *listener_new(int fd, struct loop *accept_loop, struct loop *const *loops, size_t n_loops,
                               const struct service *svc);
+// The loop that it was made with, and the name of its service.
+struct loop *listener_loop(const struct listener *l);
+const char *listener_name(const struct listener *l);
+// On accept_loop: a sign of life. False: connections wait now as they did when this was last asked, and since then
+// nothing has looked at them.
+bool listener_is_alive(struct listener *l);
 // On accept_loop: accept no more. Connections wait in the backlog for the next process.
 void listener_stop(struct listener *l);
 void listener_free(struct listener *l);
+
+// Of all listeners but those for operators: until this is called again they take so many more connections, for a crowd
+// can be faster than whoever measures what it costs; the others wait in the backlog. And no connection keeps a
+// descriptor from this number on: what is above is for the store, the log and the DNS. Without a call there are no such
+// limits. Returns what is left of the number before, which may be less than nothing. Any thread.
+int64_t listener_allow(int64_t n_connections, uint64_t descriptors);
 
 // Asks every connection of this loop to shut down (on_shutdown), and no longer waits long for peers to close their
 // side. On the loop's thread.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Addresses, limits, and a listener that runs out of descriptors and comes back.
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pressure.h"
 #include "net/conn_fixture.h"
 #include "net/conn_internal.h"
 
@@ -163,6 +165,164 @@ static void test_out_of_descriptors(void **state) {
     server_stop(&s);
 }
 
+static void test_pressure(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *want;
+        unsigned level, load;
+        uint64_t descriptors;
+        int64_t allowed;
+        bool is_for_operators;
+    } rows[] = {
+        {"level 1 concerns accounts", "in", 1, 1, UINT64_MAX, 1, false},
+        {"level 2", "busy\r\n", 2, 0, UINT64_MAX, 1, false},
+        {"by load: it waits", "", 1, 2, UINT64_MAX, 1, false},
+        {"by load, and more", "busy\r\n", 2, 3, UINT64_MAX, 1, false},
+        {"too few descriptors", "busy\r\n", 0, 0, 3, 1, false},
+        {"too many since the last measurement", "", 0, 0, UINT64_MAX, 0, false},
+        {"operators", "in", 3, 3, 3, 0, true},
+        {"and then again", "in", 0, 0, UINT64_MAX, 1, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const unsigned levels[PRESSURE_N_CAUSES] = {[PRESSURE_MEMORY] = rows[i].level, [PRESSURE_LOAD] = rows[i].load};
+        struct server s;
+        server_start(&s,
+                     &(struct service){.tls_mode = LISTENER_PLAIN,
+                                       .busy_reply = "busy\r\n",
+                                       .is_for_operators = rows[i].is_for_operators},
+                     NULL);
+        pressure_publish(levels);
+        (void)listener_allow(rows[i].allowed, rows[i].descriptors);
+        struct sockaddr_in to;
+        socklen_t len = sizeof(to);
+        char got[64] = "in";
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(getsockname(s.fd, (struct sockaddr *)&to, &len), 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+        for (int n = 0; n < 10; n++)
+            server_step(&s, true);
+        ssize_t n = s.opened == 0 ? recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT) : 2;
+        got[n > 0 ? n : 0] = '\0';
+        if (strcmp(got, rows[i].want) != 0)
+            fail_msg("%s: got %s, want %s", rows[i].name, got, rows[i].want);
+        if (n > 0 && s.opened == 0)
+            assert_int_equal(recv(fd, got, 1, MSG_DONTWAIT), 0); // and closed in order
+        (void)close(fd);
+        server_until_empty(&s, 1000);
+        s.script.closes = s.opened = 0;
+        server_stop(&s);
+    }
+    static const unsigned none[PRESSURE_N_CAUSES] = {0};
+    pressure_publish(none);
+    (void)listener_allow(INT64_MAX, UINT64_MAX);
+}
+
+// ---- who gets the connections that are allowed ----
+
+static int open_port(struct sockaddr_in *ret_at) {
+    socklen_t len = sizeof(*ret_at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    *ret_at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (struct sockaddr *)ret_at, len), 0);
+    assert_int_equal(listen(fd, 256), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)ret_at, &len), 0);
+    return fd;
+}
+
+static const struct conn_ops NO_OPS = {.on_read = NULL};
+
+static void *count_in(void *arg, struct conn *c) {
+    ++*(int *)arg;
+    return NULL; // closed at once
+}
+
+static void call(const struct sockaddr_in *to, int *ret_fds, int n) {
+    for (int i = 0; i < n; i++) {
+        ret_fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(ret_fds[i], (const struct sockaddr *)to, sizeof(*to)), 0);
+    }
+}
+
+// Two ports of one loop. In each round `allowed` connections may come in, and then the pauses are over.
+enum { CROWD = 120, ROUND_MS = 120 };
+
+struct two_ports {
+    struct loop *loop;
+    struct listener *listeners[2];
+    int fds[2], n_in[2];
+    struct sockaddr_in at[2];
+};
+
+static void open_two(struct two_ports *p, struct conn_limits *limits_of_first) {
+    *p = (struct two_ports){.loop = loop_new()};
+    for (int i = 0; i < 2; i++) {
+        p->fds[i] = open_port(&p->at[i]);
+        const struct service svc = {
+            .ops = &NO_OPS, .on_open = count_in, .arg = &p->n_in[i], .limits = i == 0 ? limits_of_first : NULL};
+        p->listeners[i] = listener_new(p->fds[i], p->loop, &p->loop, 1, &svc);
+    }
+}
+
+// Returns what is left of the allowance.
+static int64_t one_round(struct two_ports *p, int64_t allowed) {
+    (void)listener_allow(allowed, UINT64_MAX);
+    for (uint64_t end = clock_mono_ms() + ROUND_MS; clock_mono_ms() < end; (void)poll(NULL, 0, 2))
+        loop_run_ready(p->loop);
+    return listener_allow(0, UINT64_MAX);
+}
+
+static void close_two(struct two_ports *p) {
+    for (int i = 0; i < 2; i++) {
+        listener_stop(p->listeners[i]);
+        listener_free(p->listeners[i]);
+        (void)close(p->fds[i]);
+    }
+    conn_shutdown_all(p->loop);
+    for (uint64_t end = clock_mono_ms() + 2000; conn_count() > 0 && clock_mono_ms() < end; (void)poll(NULL, 0, 2))
+        loop_run_ready(p->loop);
+    assert_int_equal(conn_count(), 0);
+    loop_free(p->loop);
+}
+
+static int allow_all(void **state) {
+    (void)listener_allow(INT64_MAX, UINT64_MAX);
+    return 0;
+}
+
+static void test_a_crowd_on_one_port_leaves_room_for_another(void **state) {
+    struct two_ports p;
+    int crowd[CROWD], one;
+    open_two(&p, NULL);
+    call(&p.at[0], crowd, CROWD);
+    call(&p.at[1], &one, 1);
+    assert_int_equal(one_round(&p, 25), 0);
+    assert_int_equal(p.n_in[0] + p.n_in[1], 25); // all that are allowed, whoever wants them
+    if (p.n_in[1] != 1)
+        fail_msg("got %d of the crowd and %d of the others, want 24 and 1", p.n_in[0], p.n_in[1]);
+    for (int i = 0; i < CROWD; i++)
+        (void)close(crowd[i]);
+    (void)close(one);
+    close_two(&p);
+}
+
+static void test_who_is_far_over_his_share_takes_nothing_of_others(void **state) {
+    struct two_ports p;
+    int crowd[CROWD], one;
+    struct conn_limits *limits = conn_limits_new(1000, 1);
+    open_two(&p, limits);
+    call(&p.at[0], crowd, CROWD);
+    call(&p.at[1], &one, 1);
+    int64_t left = one_round(&p, 100);
+    assert_int_equal(p.n_in[1], 1);
+    if (left != 100 - p.n_in[0] - p.n_in[1])
+        fail_msg("got %lld left of 100, %d and %d came in", (long long)left, p.n_in[0], p.n_in[1]);
+    for (int i = 0; i < CROWD; i++)
+        (void)close(crowd[i]);
+    (void)close(one);
+    close_two(&p);
+    conn_limits_free(limits);
+}
+
 // Several loops with a thread each, an accepting one, and clients that come and go from another thread.
 enum { LOOPS = 3, VISITS = 300 };
 
@@ -242,6 +402,9 @@ int main(void) {
         cmocka_unit_test(test_one_address_leaves_room_for_another),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_out_of_descriptors),
+        cmocka_unit_test(test_pressure),
+        cmocka_unit_test_teardown(test_a_crowd_on_one_port_leaves_room_for_another, allow_all),
+        cmocka_unit_test_teardown(test_who_is_far_over_his_share_takes_nothing_of_others, allow_all),
         cmocka_unit_test(test_many_loops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

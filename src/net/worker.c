@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/rollcall.h"
 
 struct worker_pool {
     pthread_mutex_t lock;
@@ -16,15 +17,19 @@ struct worker_pool {
     struct worker_job **end;
     bool ending;
     atomic_size_t backlog;
+    struct rollcall roll;
     char name[16]; // the length the kernel gives to a thread's name
     size_t n_threads;
     pthread_t threads[];
 };
 
-static struct worker_job *take(struct worker_pool *pool) {
+static struct worker_job *take(struct worker_pool *pool, uint32_t *seen) {
     ASSERT(pthread_mutex_lock(&pool->lock) == 0);
-    while (pool->first == NULL && !pool->ending)
+    rollcall_answer(&pool->roll, seen);
+    while (pool->first == NULL && !pool->ending) {
         ASSERT(pthread_cond_wait(&pool->work_or_end, &pool->lock) == 0);
+        rollcall_answer(&pool->roll, seen);
+    }
     struct worker_job *job = pool->first;
     if (job != NULL) {
         pool->first = job->next;
@@ -44,8 +49,9 @@ static void complete(struct loop_task *task) {
 static void *run(void *arg) {
     struct worker_pool *pool = arg;
     (void)pthread_setname_np(pthread_self(), pool->name);
+    uint32_t seen = 0;
     struct worker_job *job;
-    while ((job = take(pool)) != NULL) {
+    while ((job = take(pool, &seen)) != NULL) {
         job->work(job);
         job->task.run = complete;
         loop_post(job->loop, &job->task);
@@ -61,6 +67,7 @@ struct worker_pool *worker_pool_new(const char *name, size_t n_threads) {
     ASSERT(pthread_cond_init(&pool->work_or_end, NULL) == 0);
     pool->end = &pool->first;
     pool->n_threads = n_threads;
+    rollcall_init(&pool->roll, (uint32_t)n_threads);
     // Signals are for the loops' threads.
     sigset_t all, before;
     sigfillset(&all);
@@ -95,6 +102,17 @@ void worker_pool_submit(struct worker_pool *pool, struct loop *loop, struct work
     atomic_fetch_add_explicit(&pool->backlog, 1, memory_order_relaxed);
     ASSERT(pthread_cond_signal(&pool->work_or_end) == 0);
     ASSERT(pthread_mutex_unlock(&pool->lock) == 0);
+}
+
+void worker_pool_call_roll(struct worker_pool *pool) {
+    ASSERT(pthread_mutex_lock(&pool->lock) == 0);
+    rollcall_begin(&pool->roll);
+    ASSERT(pthread_cond_broadcast(&pool->work_or_end) == 0);
+    ASSERT(pthread_mutex_unlock(&pool->lock) == 0);
+}
+
+bool worker_pool_all_answered(const struct worker_pool *pool) {
+    return rollcall_is_complete(&pool->roll);
 }
 
 size_t worker_pool_backlog(const struct worker_pool *pool) {

@@ -24,5 +24,9 @@ struct worker_pool *worker_pool_new(const char *name, size_t n_threads);
 // Finishes what is queued (completions are posted), joins the threads, frees.
 void worker_pool_free(struct worker_pool *pool);
 void worker_pool_submit(struct worker_pool *pool, struct loop *loop, struct worker_job *job);
+// Asks every thread for a sign of life, which it gives when it comes for its next job or waits for one. By one thread
+// alone; without effect while an answer is owed.
+void worker_pool_call_roll(struct worker_pool *pool);
+bool worker_pool_all_answered(const struct worker_pool *pool);
 // Jobs submitted and not yet begun; callers refuse new work when it grows too long.
 size_t worker_pool_backlog(const struct worker_pool *pool);

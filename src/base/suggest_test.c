@@ -8,10 +8,11 @@
 #include <cmocka.h>
 
 #include "base/panic.h"
-#include "martlet/suggest.h"
+#include "base/suggest.h"
 
 static void test_suggest(void **state) {
-    static const char *const words[] = {"account", "invite", "serve", "dev", "uses", "days"};
+    static const char *const words[] = {
+        "account", "invite", "serve", "dev", "uses", "days", "max_user_send_per_minute"};
     static const struct {
         const char *word, *want;
     } cases[] = {
@@ -28,6 +29,9 @@ static void test_suggest(void **state) {
         {"yes", NULL},
         {"", NULL},
         {"account", "account"},
+        {"max_user_send_per_min", "max_user_send_per_minute"},
+        {"max_user_send_per_day", NULL},
+        {"ac_ou_nt_s", NULL},
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "martlet/suggest.h"
+#include "base/suggest.h"
 
 #include <string.h>
 
 #include "base/panic.h"
 
-enum { WORD_MAX = 32, NEAR = 2 };
+enum { WORD_MAX = 48, NEAR = 2, NEAR_OF_LONG = 4, LONG = 16 };
 
 static size_t min3(size_t a, size_t b, size_t c) {
     size_t m = a < b ? a : b;
@@ -30,15 +30,16 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 }
 
 const char *suggest(const char *word, const char *const *words, size_t n) {
-    size_t len = strlen(word), best = NEAR + 1;
+    size_t len = strlen(word), best = NEAR_OF_LONG + 1;
     const char *found = NULL;
     for (size_t i = 0; i < n; i++) {
         size_t other = strlen(words[i]);
         if (len == 0 || len > WORD_MAX || other > WORD_MAX)
             continue;
         size_t far = distance(word, len, words[i], other);
-        // Two slips make half of a short word: that is another word.
-        if (far < best && far * 2 < other) {
+        // Two slips make half of a short word: that is another word. In max_user_send_per_minute there is room for
+        // more.
+        if (far < best && far * 2 < other && far <= (other < LONG ? NEAR : NEAR_OF_LONG)) {
             best = far;
             found = words[i];
         }

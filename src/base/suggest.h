@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// "Did you mean ...?" for a word of the command line.
+// "Did you mean ...?" for a word of the command line or of the configuration.
 #pragma once
 
 #include <stddef.h>
