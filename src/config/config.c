@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/suggest.h"
 #include "config/reader.h"
 #include "config/schema.h"
 
@@ -22,7 +23,9 @@ struct loading {
     config_on_complaint *on_complaint;
     void *arg;
     int seen_at[CONFIG_N_FIELDS]; // line of the key; 0: not seen
-    char warned_section[64];      // the foreign section that was warned of last
+    char told_section[64];        // the section that was complained of last; "?": none
+    bool is_domain_elsewhere;     // mail_domain stands outside of [params], which has been told
+    bool is_ini;                  // the file could be read as such
     bool failed;
 };
 
@@ -81,16 +84,38 @@ static void set_field(struct loading *l, const struct place *where, const struct
 }
 
 static void ignore_key(struct loading *l, const struct place *where, const char *key) {
-    if (!config_key_is_foreign(key))
+    if (config_key_is_foreign(key))
+        return;
+    const char *keys[CONFIG_N_FIELDS];
+    for (size_t i = 0; i < CONFIG_N_FIELDS; i++)
+        keys[i] = config_fields[i].key;
+    const char *near = suggest(key, keys, CONFIG_N_FIELDS);
+    if (near != NULL)
+        complain(l, true, where->text, "unknown key, ignored; did you mean %s?", near);
+    else
         complain(l, true, where->text, "unknown key, ignored");
+}
+
+// Keys outside of [params]: one complaint for each section.
+static void ignore_section(struct loading *l, int line, const char *section, const char *key) {
+    bool is_told = strcmp(l->told_section, section[0] != '\0' ? section : "?") == 0;
+    (void)snprintf(l->told_section, sizeof(l->told_section), "%s", section[0] != '\0' ? section : "?");
+    bool is_domain = strcmp(key, "mail_domain") == 0;
+    if (is_domain)
+        l->is_domain_elsewhere = true;
+    if (section[0] == '\0' && !is_told)
+        complain(l, false, place_of_line(l, line).text, "the line [params] is missing above this one");
+    else if (section[0] != '\0' && is_domain)
+        complain(l, false, place_of_key(l, line, key).text, "stands in [%.60s]; only section [params] is read",
+                 section);
+    else if (!is_told)
+        complain(l, true, place_of_line(l, line).text, "only section [params] is read, not [%.60s]", section);
 }
 
 static void on_pair(void *arg, int line, const char *section, const char *key, struct slice value) {
     struct loading *l = arg;
     if (strcmp(section, "params") != 0) {
-        if (l->warned_section[0] == '\0' || strcmp(l->warned_section, section) != 0)
-            complain(l, true, place_of_line(l, line).text, "only section [params] is read, not [%.60s]", section);
-        (void)snprintf(l->warned_section, sizeof(l->warned_section), "%s", section[0] != '\0' ? section : "?");
+        ignore_section(l, line, section, key);
         return;
     }
     struct place where = place_of_key(l, line, key);
@@ -101,7 +126,7 @@ static void on_pair(void *arg, int line, const char *section, const char *key, s
     }
     int *seen_at = &l->seen_at[f - config_fields];
     if (*seen_at != 0) {
-        complain(l, false, where.text, "is set twice, first in line %d", *seen_at);
+        complain(l, false, where.text, "is set twice, first in line %d; remove one of them", *seen_at);
         return;
     }
     *seen_at = line;
@@ -162,14 +187,19 @@ static void check_whole(struct loading *l) {
     struct config *c = l->config;
     c->iroh_relay_set = is_set(l, "iroh_relay");
     c->push_gateway_set = is_set(l, "push_gateway");
-    if (!is_set(l, "mail_domain"))
-        complain(l, false, l->name, "mail_domain: is required");
+    if (!is_set(l, "mail_domain") && !l->is_domain_elsewhere && l->is_ini)
+        complain(l, false, l->name, "mail_domain: is required; it names the domain of the addresses");
     if (c->username_min_length > c->username_max_length)
         complain(l, false, l->name, "username_min_length: is above username_max_length (%u > %u)",
                  c->username_min_length, c->username_max_length);
     if (c->queue_retry_min > c->queue_retry_max)
         complain(l, false, l->name, "queue_retry_min: is above queue_retry_max (%u > %u)", c->queue_retry_min,
                  c->queue_retry_max);
+    if (c->delete_mails_after > CONFIG_MAIL_DAYS_MAX) {
+        complain(l, true, l->name, "delete_mails_after: %u days are too many; messages are deleted after %d days",
+                 c->delete_mails_after, CONFIG_MAIL_DAYS_MAX);
+        c->delete_mails_after = CONFIG_MAIL_DAYS_MAX;
+    }
     if (c->mailboxes_dir[0] == '\0')
         derive_mailboxes_dir(c);
 }
@@ -179,7 +209,7 @@ struct config *config_parse(struct slice ini, const char *name, const char *cons
     struct loading l = {.config = MEM_NEW(struct config), .name = name, .on_complaint = on_complaint, .arg = arg};
     set_defaults(l.config);
     struct config_reader reader = {.on_pair = on_pair, .on_bad_line = on_bad_line, .arg = &l};
-    config_read(ini, &reader);
+    l.is_ini = config_read(ini, &reader);
     for (; overrides != NULL && *overrides != NULL; overrides++)
         apply_override(&l, *overrides);
     check_whole(&l);

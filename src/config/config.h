@@ -10,6 +10,9 @@
 #include "base/panic.h"
 #include "base/slice.h"
 
+// No message is kept longer, whatever is configured: a larger delete_mails_after counts as this, with a warning.
+enum { CONFIG_MAIL_DAYS_MAX = 40 };
+
 struct config {
     // Owned NUL-terminated strings; "" when unset.
     char *mail_domain;                  // lower case; an IPv4 address stands here in brackets: "[192.0.2.1]"
@@ -17,8 +20,8 @@ struct config {
     char *tls_cert_path, *tls_key_path; // of tls_external_cert_and_key; both "" when unset
     char *www_folder, *donate_url;
     char *acme_email, *acme_directory, *acme_dns_hook;
-    char *iroh_relay; // URL; see iroh_relay_set
-    char *mtail_address;
+    char *iroh_relay;      // URL; see iroh_relay_set
+    char *metrics_address; // see config_endpoint_parse(); mtail_address is an older name of the key
     char *privacy_postal, *privacy_mail, *privacy_pdo, *privacy_supervisor;
     char *mailboxes_dir;
     char *nocreate_path; // /etc/chatmail-nocreate: while this file exists, no account is created
@@ -33,13 +36,15 @@ struct config {
     uint32_t max_user_send_per_minute, max_user_send_burst_size;                  // 60, 10
     uint64_t max_mailbox_size;                                                    // 500 MB
     uint64_t max_message_size;                                                    // 31457280
-    uint32_t delete_mails_after, delete_large_after, delete_inactive_users_after; // days: 20, 7, 90
+    uint32_t delete_mails_after, delete_large_after, delete_inactive_users_after; // days: 20 (at most 40), 7, 90
     uint32_t username_min_length, username_max_length, password_min_length;       // 9, 9, 9
     double max_load_1m;                                                           // 5
     uint64_t min_available_memory, min_free_disk_space;                           // 200M, 1G
-    uint32_t max_imap_connections, max_smtp_connections;                          // 10000, 1000
-    uint32_t max_new_accounts_per_hour; // per client address; 0: no limit; 100
-    bool iroh_relay_set;                // false: the key is absent (own relay); true with "" announces nothing
+    uint64_t max_memory;    // octets that the relay may take; 0: what the system allows
+    uint32_t busy_after_ms; // work that waits so long makes the relay refuse new accounts first: 500
+    uint32_t max_imap_connections, max_smtp_connections; // 10000, 1000
+    uint32_t max_new_accounts_per_hour;                  // per client address; 0: no limit; 100
+    bool iroh_relay_set; // false: the key is absent (own relay); true with "" announces nothing
     bool disable_ipv6, imap_rawlog, imap_compress, log_addresses;
     uint32_t max_http_connections; // 2000
     uint32_t max_relay_sessions;   // of other mail servers on port 25, and messages by HTTPS: 100

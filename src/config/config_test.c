@@ -51,8 +51,9 @@ static void defaults(void **state) {
     assert_string_equal(c->mailboxes_dir, "/home/vmail/mail/chat.example.org");
     assert_string_equal(c->nocreate_path, "/etc/chatmail-nocreate");
     assert_string_equal(c->user, "martlet");
-    const char *unset[] = {c->tls_cert_path, c->tls_key_path,   c->www_folder,   c->acme_email,  c->iroh_relay,
-                           c->mtail_address, c->privacy_postal, c->privacy_mail, c->privacy_pdo, c->privacy_supervisor};
+    const char *unset[] = {c->tls_cert_path, c->tls_key_path,      c->www_folder,     c->acme_email,
+                           c->iroh_relay,    c->metrics_address,   c->privacy_postal, c->privacy_mail,
+                           c->privacy_pdo,   c->privacy_supervisor};
     for (size_t i = 0; i < ARRAY_LEN(unset); i++)
         assert_string_equal(unset[i], "");
     assert_int_equal(c->max_user_send_per_minute, 60);
@@ -68,6 +69,8 @@ static void defaults(void **state) {
     assert_true(c->max_load_1m >= 5 && c->max_load_1m <= 5);
     assert_int_equal(c->min_available_memory, 200 << 20);
     assert_int_equal(c->min_free_disk_space, 1 << 30);
+    assert_int_equal(c->max_memory, 0);
+    assert_int_equal(c->busy_after_ms, 500);
     assert_int_equal(c->max_imap_connections, 10000);
     assert_int_equal(c->max_smtp_connections, 1000);
     assert_int_equal(c->max_new_accounts_per_hour, 100);
@@ -209,6 +212,7 @@ static void an_address_as_domain(void **state) {
     config_free(c);
 }
 
+#define REQUIRED "E chatmail.ini: mail_domain: is required; it names the domain of the addresses\n"
 #define HEAD "[params]\nmail_domain = a.org\n"
 
 static void complaints_name_file_line_and_key(void **state) {
@@ -216,23 +220,44 @@ static void complaints_name_file_line_and_key(void **state) {
         const char *text, *want;
         bool loads;
     } cases[] = {
-        {"", "E chatmail.ini: mail_domain: is required\n", false},
-        {"[params]\n", "E chatmail.ini: mail_domain: is required\n", false},
-        {"mail_domain = a.org\n",
-         "W chatmail.ini:1: only section [params] is read, not []\nE chatmail.ini: mail_domain: is required\n", false},
-        {"[params]\nmail_domain =\n", "E chatmail.ini:2: mail_domain: neither a domain name nor an IPv4 address: \n",
+        {"", REQUIRED, false},
+        {"[params]\n", REQUIRED, false},
+        {"mail_domain = a.org\nfoo = 1\n", "E chatmail.ini:1: the line [params] is missing above this one\n", false},
+        {"[server]\nfoo = 1\nmail_domain = a.org\n",
+         "W chatmail.ini:2: only section [params] is read, not [server]\n"
+         "E chatmail.ini:3: mail_domain: stands in [server]; only section [params] is read\n",
          false},
-        {HEAD "max_mailbox_size = 5x\n", "E chatmail.ini:3: max_mailbox_size: not a size: 5x\n", false},
+        {HEAD "max_mailbx_size = 1\n",
+         "W chatmail.ini:3: max_mailbx_size: unknown key, ignored; did you mean max_mailbox_size?\n", true},
+        {HEAD "imap_rawlog = ture\n",
+         "E chatmail.ini:3: imap_rawlog: must be true or false, not \"ture\"; did you mean true?\n", false},
+        {HEAD "registration = inviet\n",
+         "E chatmail.ini:3: registration: must be open, invite or closed, not \"inviet\"; did you mean invite?\n",
+         false},
+        {HEAD "delete_mails_after = 20d\n",
+         "E chatmail.ini:3: delete_mails_after: must be a whole number of days from 1 to 36500, not \"20d\"\n", false},
+        {HEAD "privacy_postal = Stra\xdf\x65 1\n",
+         "E chatmail.ini:3: privacy_postal: is not text in UTF-8; save the file with that encoding\n", false},
+        {HEAD "privacy_postal = Straße 1\n", "", true},
+        {"\xff\xfe[", "E chatmail.ini:1: the file is in UTF-16; save it as UTF-8\n", false},
+        {"[params]\nmail_domain =\n",
+         "E chatmail.ini:2: mail_domain: must be a domain name such as chat.example.org, or an IPv4 address, not "
+         "\"\"\n",
+         false},
+        {HEAD "max_mailbox_size = 5x\n",
+         "E chatmail.ini:3: max_mailbox_size: must be a size such as 500M, from 1 to 1024T, not \"5x\"\n", false},
         {HEAD "\n\n#\nfoo = 1\n", "W chatmail.ini:6: foo: unknown key, ignored\n", true},
         {HEAD "passthrough_senders =\n", "W chatmail.ini:3: passthrough_senders: unknown key, ignored\n", true},
-        {HEAD "Mail_Domain = b.org\n", "W chatmail.ini:3: Mail_Domain: unknown key, ignored\n", true},
+        {HEAD "Mail_Domain = b.org\n",
+         "W chatmail.ini:3: Mail_Domain: unknown key, ignored; did you mean mail_domain?\n", true},
         {HEAD "[other]\na = 1\nb = 2\n[more]\na = 1\n",
          "W chatmail.ini:4: only section [params] is read, not [other]\n"
          "W chatmail.ini:7: only section [params] is read, not [more]\n",
          true},
-        {HEAD "mail_domain = b.org\n", "E chatmail.ini:3: mail_domain: is set twice, first in line 2\n", false},
+        {HEAD "mail_domain = b.org\n",
+         "E chatmail.ini:3: mail_domain: is set twice, first in line 2; remove one of them\n", false},
         {HEAD "[params]\nacme_email = a\nacme_email = b\n",
-         "E chatmail.ini:5: acme_email: is set twice, first in line 4\n", false},
+         "E chatmail.ini:5: acme_email: is set twice, first in line 4; remove one of them\n", false},
         {HEAD "what\n", "E chatmail.ini:3: neither \"key = value\" nor a section nor a comment\n", false},
         {HEAD "[open\n", "E chatmail.ini:3: neither \"key = value\" nor a section nor a comment\n", false},
         {HEAD "acme_email = x\n  username_min_length = 3\n",
@@ -240,68 +265,103 @@ static void complaints_name_file_line_and_key(void **state) {
         {HEAD "acme_email = a\x01z\n", "E chatmail.ini:3: acme_email: holds a control character\n", false},
         {HEAD "foo\x1b[31m = 1\n", "W chatmail.ini:3: foo?[31m: unknown key, ignored\n", true},
         {HEAD "state_dir =\n", "E chatmail.ini:3: state_dir: must not be empty\n", false},
-        {HEAD "imap_rawlog = maybe\n", "E chatmail.ini:3: imap_rawlog: must be true or false, not maybe\n", false},
-        {HEAD "registration = ajar\n", "E chatmail.ini:3: registration: must be open, invite or closed, not ajar\n",
+        {HEAD "imap_rawlog = maybe\n", "E chatmail.ini:3: imap_rawlog: must be true or false, not \"maybe\"\n", false},
+        {HEAD "registration = ajar\n", "E chatmail.ini:3: registration: must be open, invite or closed, not \"ajar\"\n",
          false},
         {HEAD "tls_external_cert_and_key = /a\n",
-         "E chatmail.ini:3: tls_external_cert_and_key: must be two paths: CERT KEY\n", false},
+         "E chatmail.ini:3: tls_external_cert_and_key: must be two paths: CERTIFICATE KEY\n", false},
         {HEAD "tls_external_cert_and_key = /a /b /c\n",
-         "E chatmail.ini:3: tls_external_cert_and_key: must be two paths: CERT KEY\n", false},
-        {HEAD "password_min_length = 129\n", "E chatmail.ini:3: password_min_length: out of range: must be 1 to 128\n",
+         "E chatmail.ini:3: tls_external_cert_and_key: must be two paths: CERTIFICATE KEY\n", false},
+        {HEAD "password_min_length = 129\n",
+         "E chatmail.ini:3: password_min_length: must be a whole number of characters from 1 to 128, not \"129\"\n",
          false},
-        {HEAD "password_min_length = 0\n", "E chatmail.ini:3: password_min_length: out of range: must be 1 to 128\n",
+        {HEAD "password_min_length = 0\n",
+         "E chatmail.ini:3: password_min_length: must be a whole number of characters from 1 to 128, not \"0\"\n",
          false},
-        {HEAD "delete_mails_after = -1\n", "E chatmail.ini:3: delete_mails_after: not a whole number: -1\n", false},
-        {HEAD "max_load_1m = high\n", "E chatmail.ini:3: max_load_1m: not a number: high\n", false},
+        {HEAD "delete_mails_after = -1\n",
+         "E chatmail.ini:3: delete_mails_after: must be a whole number of days from 1 to 36500, not \"-1\"\n", false},
+        {HEAD "delete_mails_after = 40\n", "", true},
+        {HEAD "delete_mails_after = 41\n",
+         "W chatmail.ini: delete_mails_after: 41 days are too many; messages are deleted after 40 days\n", true},
+        {HEAD "max_load_1m = high\n",
+         "E chatmail.ini:3: max_load_1m: must be a number from 0 to 100000, not \"high\"\n", false},
         {HEAD "username_min_length = 10\n",
          "E chatmail.ini: username_min_length: is above username_max_length (10 > 9)\n", false},
         {HEAD "username_min_length = 10\nusername_max_length = 12\n", "", true},
         {HEAD "queue_retry_min = 500\nqueue_retry_max = 400\n",
          "E chatmail.ini: queue_retry_min: is above queue_retry_max (500 > 400)\n", false},
         {HEAD "queue_lifetime_hours = 721\n",
-         "E chatmail.ini:3: queue_lifetime_hours: out of range: must be 1 to 720\n", false},
-        {HEAD "max_relay_sessions = 0\n", "E chatmail.ini:3: max_relay_sessions: out of range: must be 1 to 1000000\n",
+         "E chatmail.ini:3: queue_lifetime_hours: must be a whole number of hours from 1 to 720, not \"721\"\n", false},
+        {HEAD "max_relay_sessions = 0\n",
+         "E chatmail.ini:3: max_relay_sessions: must be a whole number of connections from 1 to 1000000, not \"0\"\n",
          false},
         {HEAD "outbound_https_port = 65536\n",
-         "E chatmail.ini:3: outbound_https_port: out of range: must be 1 to 65535\n", false},
-        {HEAD "dkim_selector = ../key\n", "E chatmail.ini:3: dkim_selector: not a DKIM selector: ../key\n", false},
-        {HEAD "dkim_selector =\n", "E chatmail.ini:3: dkim_selector: not a DKIM selector: \n", false},
+         "E chatmail.ini:3: outbound_https_port: must be a whole number from 1 to 65535, not \"65536\"\n", false},
+        {HEAD "dkim_selector = ../key\n",
+         "E chatmail.ini:3: dkim_selector: must be a DKIM selector: letters, digits and -, not \"../key\"\n", false},
+        {HEAD "dkim_selector =\n",
+         "E chatmail.ini:3: dkim_selector: must be a DKIM selector: letters, digits and -, not \"\"\n", false},
         {HEAD "dns_forward = 192.0.2.1 dns.example\n",
-         "E chatmail.ini:3: dns_forward: not an IP address with an optional @port: dns.example\n", false},
+         "E chatmail.ini:3: dns_forward: must be IP addresses, each with an optional @PORT, not \"dns.example\"\n",
+         false},
         {HEAD "dns_forward = ::1 ::2 ::3 ::4 ::5 ::6 ::7 ::8 ::9\n",
          "E chatmail.ini:3: dns_forward: more than 8 addresses\n", false},
         {HEAD "push_gateway = notifications.delta.chat\n",
-         "E chatmail.ini:3: push_gateway: not an http or https URL: notifications.delta.chat\n", false},
-        {HEAD "iroh_relay = true\n", "E chatmail.ini:3: iroh_relay: not an http or https URL: true\n", false},
+         "E chatmail.ini:3: push_gateway: must be an http or https URL, or nothing, not \"notifications.delta.chat\"\n",
+         false},
+        {HEAD "iroh_relay = true\n",
+         "E chatmail.ini:3: iroh_relay: must be an http or https URL, or nothing, not \"true\"\n", false},
         {HEAD "turn_external_address = 192.0.2.1 192.0.2.2\n",
          "E chatmail.ini:3: turn_external_address: more than one IPv4 address\n", false},
         {HEAD "turn_external_address = ::1,::2\n",
          "E chatmail.ini:3: turn_external_address: more than one IPv6 address\n", false},
         {HEAD "turn_external_address = relay.example\n",
-         "E chatmail.ini:3: turn_external_address: not an IP address: relay.example\n", false},
+         "E chatmail.ini:3: turn_external_address: must be IP addresses, not \"relay.example\"\n", false},
         {HEAD "turn_external_address = 192.0.2.0/24\n",
-         "E chatmail.ini:3: turn_external_address: not an IP address: 192.0.2.0/24\n", false},
-        {HEAD "turn_ports = 65535-49152\n", "E chatmail.ini:3: turn_ports: not a range of ports: 65535-49152\n", false},
-        {HEAD "turn_ports = 80-90\n", "E chatmail.ini:3: turn_ports: out of range: must be 1024 to 65535\n", false},
-        {HEAD "turn_allowed_peers = 10.0.0.0/8, lan\n",
-         "E chatmail.ini:3: turn_allowed_peers: not an IP address or network: lan\n", false},
-        {HEAD "turn_bandwidth = 1\n", "E chatmail.ini:3: turn_bandwidth: out of range: must be 4096 to 1073741824\n",
+         "E chatmail.ini:3: turn_external_address: must be IP addresses, not \"192.0.2.0/24\"\n", false},
+        {HEAD "mtail_address = 0.0.0.0\n",
+         "E chatmail.ini:3: mtail_address: must be a loopback or private address, which no stranger reaches, not "
+         "\"0.0.0.0\"\n",
          false},
+        {HEAD "metrics_address = localhost\n",
+         "E chatmail.ini:3: metrics_address: must be a loopback or private IP address, with a port if not 3903, or "
+         "nothing, not \"localhost\"\n",
+         false},
+        {HEAD "metrics_address = ::1\nmtail_address = 127.0.0.1\n",
+         "E chatmail.ini:4: mtail_address: is set twice, first in line 3; remove one of them\n", false},
+        {HEAD "turn_ports = 65535-49152\n",
+         "E chatmail.ini:3: turn_ports: must be a range of ports such as 49152-65535, within 1024 to 65535, not "
+         "\"65535-49152\"\n",
+         false},
+        {HEAD "turn_ports = 80-90\n",
+         "E chatmail.ini:3: turn_ports: must be a range of ports such as 49152-65535, within 1024 to 65535, not "
+         "\"80-90\"\n",
+         false},
+        {HEAD "turn_allowed_peers = 10.0.0.0/8, lan\n",
+         "E chatmail.ini:3: turn_allowed_peers: must be IP addresses and networks such as 10.0.0.0/8, not \"lan\"\n",
+         false},
+        {HEAD "turn_bandwidth = 1\n",
+         "E chatmail.ini:3: turn_bandwidth: must be a size such as 30M, from 4K to 1G, not \"1\"\n", false},
         {HEAD "max_turn_allocations = 0\n",
-         "E chatmail.ini:3: max_turn_allocations: out of range: must be 1 to 1000000\n", false},
+         "E chatmail.ini:3: max_turn_allocations: must be a whole number of allocations from 1 to 1000000, not \"0\"\n",
+         false},
         {HEAD "iroh_connections_per_address = 0\n",
-         "E chatmail.ini:3: iroh_connections_per_address: out of range: must be 1 to 10000000\n", false},
+         "E chatmail.ini:3: iroh_connections_per_address: must be a whole number of connections from 1 to 10000000, "
+         "not \"0\"\n",
+         false},
         {HEAD "appversions_file = a\n b\n",
          "E chatmail.ini:3: appversions_file: must be one line (an indented line continues the value above it)\n",
          false},
         {HEAD "appversions_hosts = a.org https://b.org\n",
-         "E chatmail.ini:3: appversions_hosts: not a host with an optional /path/: https://b.org\n", false},
+         "E chatmail.ini:3: appversions_hosts: must be hosts, each with an optional /path/, not \"https://b.org\"\n",
+         false},
         // All of them at once.
         {"[params]\nmail_domain = a b\nimap_rawlog = 2\nfoo = 1\nmax_message_size = 1\n",
-         "E chatmail.ini:2: mail_domain: neither a domain name nor an IPv4 address: a b\n"
-         "E chatmail.ini:3: imap_rawlog: must be true or false, not 2\n"
+         "E chatmail.ini:2: mail_domain: must be a domain name such as chat.example.org, or an IPv4 address, not \"a "
+         "b\"\n"
+         "E chatmail.ini:3: imap_rawlog: must be true or false, not \"2\"\n"
          "W chatmail.ini:4: foo: unknown key, ignored\n"
-         "E chatmail.ini:5: max_message_size: out of range: must be 1024 to 1073741824\n",
+         "E chatmail.ini:5: max_message_size: must be a size such as 30M, from 1K to 1G, not \"1\"\n",
          false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -329,16 +389,16 @@ static void overrides_win(void **state) {
     assert_non_null(c);
     config_free(c);
     assert_null(load_with(HEAD, (const char *const[]){"max_load_1m", "password_min_length=x", NULL}));
-    assert_string_equal(complaints, "E --set: not key=value: max_load_1m\n"
-                                    "E --set password_min_length: not a whole number: x\n");
+    assert_string_equal(complaints,
+                        "E --set: not key=value: max_load_1m\n"
+                        "E --set password_min_length: must be a whole number of characters from 1 to 128, not \"x\"\n");
 }
 
 static void limits_of_the_text(void **state) {
     char *text = mem_zalloc(1, CONFIG_TEXT_MAX + 10);
     memset(text, '\n', CONFIG_TEXT_MAX + 1);
     assert_null(load(text));
-    assert_string_equal(complaints,
-                        "E chatmail.ini:1: the file is too large\nE chatmail.ini: mail_domain: is required\n");
+    assert_string_equal(complaints, "E chatmail.ini:1: the file has more than 1 MiB\n");
 
     // The longest line that is taken, and one octet more.
     int head = snprintf(text, 100, HEAD "privacy_mail = ");
@@ -355,14 +415,14 @@ static void limits_of_the_text(void **state) {
     text[(size_t)head + longest + 1] = '\n';
     text[(size_t)head + longest + 2] = '\0';
     assert_null(load(text));
-    assert_string_equal(complaints, "E chatmail.ini:3: the line is too long\n");
+    assert_string_equal(complaints, "E chatmail.ini:3: the line has more than 8192 octets\n");
 
     // Many continuation lines.
     size_t len = (size_t)snprintf(text, 100, HEAD "privacy_mail = x");
     while (len < CONFIG_VALUE_MAX + 2000)
         len += (size_t)snprintf(text + len, 100, "\n  0123456789012345678901234567890123456789");
     assert_null(load(text));
-    assert_string_equal(complaints, "E chatmail.ini:3: the value is too long\n");
+    assert_string_equal(complaints, "E chatmail.ini:3: the value has more than 16384 octets\n");
     free(text);
 
     complaints[0] = '\0';

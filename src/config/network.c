@@ -54,3 +54,41 @@ bool config_ports_parse(struct slice s, uint16_t *ret_first, uint16_t *ret_last)
     *ret_last = to;
     return true;
 }
+
+bool config_endpoint_parse(struct slice s, uint16_t port, struct config_endpoint *ret) {
+    struct slice host = s, rest = SLICE_EMPTY, number;
+    struct config_network address;
+    size_t colons = 0;
+    for (size_t i = 0; i < s.len; i++)
+        colons += s.ptr[i] == ':';
+    if (slice_starts_with(s, SLICE("["))) {
+        // What is left behind the bracket is nothing or ":PORT".
+        if (!slice_cut(slice_sub(s, 1, s.len), ']', &host, &rest) || colons < 2 ||
+            (rest.len > 0 && (rest.ptr[0] != ':' || !config_port_parse(slice_sub(rest, 1, rest.len), &port))))
+            return false;
+    } else if (colons == 1) {
+        if (!slice_cut(s, ':', &host, &number) || !config_port_parse(number, &port))
+            return false;
+    }
+    if (slice_find(host, '/') < host.len || !network_parse(host, &address))
+        return false;
+    *ret = (struct config_endpoint){.is_ipv6 = address.is_ipv6, .port = port};
+    memcpy(ret->address, address.address, sizeof(ret->address));
+    return true;
+}
+
+bool config_endpoint_is_private(const struct config_endpoint *e) {
+    static const char *const networks[] = {"127.0.0.0/8",    "::1",           "10.0.0.0/8", "172.16.0.0/12",
+                                           "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
+    for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
+        struct config_network n;
+        if (!network_parse(slice_from_cstr(networks[i]), &n) || n.is_ipv6 != e->is_ipv6)
+            continue;
+        uint8_t start[sizeof(e->address)];
+        memcpy(start, e->address, sizeof(start));
+        clear_host_bits(start, e->is_ipv6 ? 16 : 4, n.prefix);
+        if (memcmp(start, n.address, e->is_ipv6 ? 16 : 4) == 0)
+            return true;
+    }
+    return false;
+}

@@ -84,10 +84,60 @@ static void ports(void **state) {
     }
 }
 
+static void endpoints(void **state) {
+    static const struct {
+        const char *text, *want; // "": refused
+        bool is_private;
+    } cases[] = {
+        {"127.0.0.1", "127.0.0.1 3903", true},
+        {"127.255.0.1:9100", "127.255.0.1 9100", true},
+        {"::1", "::1 3903", true},
+        {"[::1]:80", "::1 80", true},
+        {"[fd00::2]", "fd00::2 3903", true},
+        {"10.1.2.3:1", "10.1.2.3 1", true},
+        {"172.16.0.1", "172.16.0.1 3903", true},
+        {"172.32.0.1", "172.32.0.1 3903", false},
+        {"192.168.9.9", "192.168.9.9 3903", true},
+        {"100.64.0.1", "100.64.0.1 3903", true},
+        {"100.128.0.1", "100.128.0.1 3903", false},
+        {"0.0.0.0", "0.0.0.0 3903", false},
+        {"::", ":: 3903", false},
+        {"192.0.2.1", "192.0.2.1 3903", false},
+        {"2001:db8::1", "2001:db8::1 3903", false},
+        {"::ffff:127.0.0.1", "::ffff:127.0.0.1 3903", false},
+        {"127.0.0.1:", "", false},
+        {"127.0.0.1:0", "", false},
+        {"127.0.0.1:65536", "", false},
+        {"127.0.0.1:80:80", "", false},
+        {"[127.0.0.1]", "", false},
+        {"[127.0.0.1]:80", "", false},
+        {"[::1", "", false},
+        {"[::1]80", "", false},
+        {"[::1]:", "", false},
+        {"localhost:3903", "", false},
+        {"3903", "", false},
+        {":3903", "", false},
+        {"127.0.0.1/8", "", false},
+        {"", "", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config_endpoint e;
+        char got[80] = "", address[INET6_ADDRSTRLEN];
+        bool ok = config_endpoint_parse(slice_from_cstr(cases[i].text), 3903, &e);
+        if (ok)
+            (void)snprintf(got, sizeof(got), "%s %u",
+                           inet_ntop(e.is_ipv6 ? AF_INET6 : AF_INET, e.address, address, sizeof(address)), e.port);
+        if (strcmp(got, cases[i].want) != 0 || (ok && config_endpoint_is_private(&e) != cases[i].is_private))
+            fail_msg("\"%s\": got \"%s\", want \"%s\", private %d", cases[i].text, got, cases[i].want,
+                     cases[i].is_private);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks),
         cmocka_unit_test(ports),
+        cmocka_unit_test(endpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

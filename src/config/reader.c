@@ -46,7 +46,7 @@ static char *next_line(char *room, int room_size, void *stream) {
     r->left = slice_sub(r->left, end + 1, r->left.len);
     r->line++;
     if (line.len > CONFIG_LINE_MAX || line.len + 1 > (size_t)room_size) {
-        bad_line(r, r->line, "the line is too long");
+        bad_line(r, r->line, "the line has more than 8192 octets");
         line = SLICE("\n");
     } else if (memchr(line.ptr, '\0', line.len) != NULL) {
         bad_line(r, r->line, "the line holds a NUL octet");
@@ -62,7 +62,7 @@ static void end_pair(struct reading *r) {
     if (r->key == NULL)
         return;
     if (r->is_too_long)
-        bad_line(r, r->key_line, "the value is too long");
+        bad_line(r, r->key_line, "the value has more than 16384 octets");
     else
         r->reader->on_pair(r->reader->arg, r->key_line, r->section, r->key, slice_trim(buf_slice(&r->value)));
     free(r->key);
@@ -88,12 +88,20 @@ static int on_ini_pair(void *user, const char *section, const char *key, const c
     return 1;
 }
 
-void config_read(struct slice text, const struct config_reader *reader) {
+// As editors of another system save it; inih would show every letter of it as an error.
+static bool is_utf16(struct slice text) {
+    return slice_starts_with(text, SLICE("\xff\xfe")) || slice_starts_with(text, SLICE("\xfe\xff"));
+}
+
+bool config_read(struct slice text, const struct config_reader *reader) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, set_ini_options);
-    if (text.len > CONFIG_TEXT_MAX) {
-        reader->on_bad_line(reader->arg, 1, "the file is too large");
-        return;
+    const char *reason = text.len > CONFIG_TEXT_MAX ? "the file has more than 1 MiB"
+                         : is_utf16(text)           ? "the file is in UTF-16; save it as UTF-8"
+                                                    : NULL;
+    if (reason != NULL) {
+        reader->on_bad_line(reader->arg, 1, reason);
+        return false;
     }
     struct reading r = {.reader = reader, .left = text};
     buf_init(&r.value, CONFIG_VALUE_MAX);
@@ -102,4 +110,5 @@ void config_read(struct slice text, const struct config_reader *reader) {
     ASSERT(status >= 0); // negative: out of memory
     if (status > 0)
         bad_line(&r, status, "neither \"key = value\" nor a section nor a comment");
+    return true;
 }

@@ -3,6 +3,9 @@
 // a line only, an indented line continues the value above it, "=" or ":" ends a key. No I/O.
 #pragma once
 
+#include <stdbool.h>
+
+#include "base/panic.h"
 #include "base/slice.h"
 
 enum {
@@ -20,4 +23,5 @@ struct config_reader {
     void *arg;
 };
 
-void config_read(struct slice text, const struct config_reader *reader);
+// False, after one complaint, when it is no INI file as a whole: too large, or in another encoding than UTF-8.
+MUST_USE bool config_read(struct slice text, const struct config_reader *reader);

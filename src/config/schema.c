@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/suggest.h"
+#include "config/meaning.h"
 #include "config/network.h"
 #include "config/url.h"
 #include "config/value.h"
+
+enum { SHOWN_MAX = 60 };
 
 #define AT(member) offsetof(struct config, member)
 #define KIB ((uint64_t)1024)
@@ -29,7 +33,7 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"acme_directory", CONFIG_TYPE_STRING, AT(acme_directory), "https://acme-v02.api.letsencrypt.org/directory", 1, 0},
     {"acme_dns_hook", CONFIG_TYPE_STRING, AT(acme_dns_hook), "", 0, 0},
     {"iroh_relay", CONFIG_TYPE_URL, AT(iroh_relay), "", 0, 0},
-    {"mtail_address", CONFIG_TYPE_STRING, AT(mtail_address), "", 0, 0},
+    {"metrics_address", CONFIG_TYPE_PRIVATE_ENDPOINT, AT(metrics_address), "", 0, 0},
     {"privacy_postal", CONFIG_TYPE_TEXT, AT(privacy_postal), "", 0, 0},
     {"privacy_mail", CONFIG_TYPE_TEXT, AT(privacy_mail), "", 0, 0},
     {"privacy_pdo", CONFIG_TYPE_TEXT, AT(privacy_pdo), "", 0, 0},
@@ -50,6 +54,8 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"max_load_1m", CONFIG_TYPE_NUMBER, AT(max_load_1m), "5", 0, 100000},
     {"min_available_memory", CONFIG_TYPE_SIZE_MB, AT(min_available_memory), "200M", 0, PIB},
     {"min_free_disk_space", CONFIG_TYPE_SIZE_MB, AT(min_free_disk_space), "1G", 0, PIB},
+    {"max_memory", CONFIG_TYPE_SIZE_MB, AT(max_memory), "0", 0, PIB},
+    {"busy_after_ms", CONFIG_TYPE_U32, AT(busy_after_ms), "500", 10, 3600000},
     {"max_imap_connections", CONFIG_TYPE_U32, AT(max_imap_connections), "10000", 1, 10000000},
     {"max_smtp_connections", CONFIG_TYPE_U32, AT(max_smtp_connections), "1000", 1, 10000000},
     {"max_http_connections", CONFIG_TYPE_U32, AT(max_http_connections), "2000", 1, 10000000},
@@ -89,6 +95,8 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
 };
 
 const struct config_field *config_field_find(const char *key) {
+    if (strcmp(key, "mtail_address") == 0) // its name in an existing chatmail.ini
+        key = "metrics_address";
     for (size_t i = 0; i < CONFIG_N_FIELDS; i++)
         if (strcmp(config_fields[i].key, key) == 0)
             return &config_fields[i];
@@ -113,18 +121,53 @@ PRINTF_LIKE(2, 3) static bool refuse(char reason[CONFIG_REASON_SIZE], const char
 
 // The start of a value, as much as a complaint should repeat.
 static struct slice shown(struct slice value) {
-    return slice_sub(value, 0, 60);
+    return slice_sub(value, 0, SHOWN_MAX);
 }
 
-static bool check_range(const struct config_field *f, double value, char reason[CONFIG_REASON_SIZE]) {
-    if (value >= (double)f->min && value <= (double)f->max)
-        return true;
-    return refuse(reason, "out of range: must be %llu to %llu", (unsigned long long)f->min, (unsigned long long)f->max);
+// What the key takes, what it was given, and what was perhaps meant.
+static bool refuse_value(const struct config_field *f, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+    static const char *const words[] = {"true",   "false",  "yes",  "no",   "open",
+                                        "invite", "closed", "auto", "acme", "self-signed"};
+    enum { BOOL_FROM = 0, REGISTRATION_FROM = 4, CERTIFICATE_FROM = 7, END = 10 };
+    size_t from = f->type == CONFIG_TYPE_BOOL           ? BOOL_FROM
+                  : f->type == CONFIG_TYPE_REGISTRATION ? REGISTRATION_FROM
+                  : f->type == CONFIG_TYPE_CERTIFICATE  ? CERTIFICATE_FROM
+                                                        : END;
+    size_t to = from == BOOL_FROM ? REGISTRATION_FROM : from == REGISTRATION_FROM ? CERTIFICATE_FROM : END;
+    char wanted[CONFIG_WANTED_SIZE], given[SHOWN_MAX + 1];
+    config_meaning_wanted(f, wanted);
+    (void)snprintf(given, sizeof(given), "%.*s", SLICE_FMT(shown(value)));
+    const char *near = suggest(given, words + from, to - from);
+    return refuse(reason, "must be %s, not \"%s\"%s%s%s", wanted, given, near != NULL ? "; did you mean " : "",
+                  near != NULL ? near : "", near != NULL ? "?" : "");
+}
+
+static bool is_within(const struct config_field *f, double value) {
+    return value >= (double)f->min && value <= (double)f->max;
 }
 
 static void replace(char **owned, struct slice value) {
     free(*owned);
     *owned = slice_dup(value);
+}
+
+// RFC 3629 section 4, without the shortest-form and surrogate rules of the second octet: enough to tell it from another
+// encoding, which is what an editor may have saved.
+static bool is_utf8(struct slice text) {
+    for (size_t i = 0; i < text.len;) {
+        unsigned char c = (unsigned char)text.ptr[i++];
+        size_t more = c < 0x80                ? 0
+                      : c >= 0xc2 && c < 0xe0 ? 1
+                      : c >= 0xe0 && c < 0xf0 ? 2
+                      : c >= 0xf0 && c < 0xf5 ? 3
+                                              : 4;
+        if (more == 4)
+            return false;
+        for (; more > 0; more--, i++)
+            if (i == text.len || ((unsigned char)text.ptr[i] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
 }
 
 static bool set_text(const struct config_field *f, char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
@@ -135,24 +178,28 @@ static bool set_text(const struct config_field *f, char **member, struct slice v
         if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
             return refuse(reason, "holds a control character");
     }
+    if (!is_utf8(value))
+        return refuse(reason, "is not text in UTF-8; save the file with that encoding");
     if (value.len < f->min)
         return refuse(reason, "must not be empty");
     replace(member, value);
     return true;
 }
 
-static bool set_domain(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+static bool set_domain(const struct config_field *f, char **member, struct slice value,
+                       char reason[CONFIG_REASON_SIZE]) {
     char domain[CONFIG_DOMAIN_SIZE];
     if (!config_domain_parse(value, domain))
-        return refuse(reason, "neither a domain name nor an IPv4 address: %.*s", SLICE_FMT(shown(value)));
+        return refuse_value(f, value, reason);
     replace(member, slice_from_cstr(domain));
     return true;
 }
 
-static bool set_selector(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+static bool set_selector(const struct config_field *f, char **member, struct slice value,
+                         char reason[CONFIG_REASON_SIZE]) {
     char selector[CONFIG_SELECTOR_SIZE];
     if (!config_selector_parse(value, selector))
-        return refuse(reason, "not a DKIM selector: %.*s", SLICE_FMT(shown(value)));
+        return refuse_value(f, value, reason);
     replace(member, slice_from_cstr(selector));
     return true;
 }
@@ -163,7 +210,8 @@ static bool set_forwarders(char **member, struct slice value, char reason[CONFIG
     size_t n = 0;
     while (slice_trim(rest).len > 0) {
         if (!config_forwarder_next(&rest, &one))
-            return refuse(reason, "not an IP address with an optional @port: %.*s", SLICE_FMT(shown(slice_trim(rest))));
+            return refuse(reason, "must be IP addresses, each with an optional @PORT, not \"%.*s\"",
+                          SLICE_FMT(shown(slice_trim(rest))));
         if (++n > CONFIG_FORWARDERS_MAX)
             return refuse(reason, "more than %d addresses", CONFIG_FORWARDERS_MAX);
     }
@@ -171,10 +219,22 @@ static bool set_forwarders(char **member, struct slice value, char reason[CONFIG
     return true;
 }
 
-static bool set_url(char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+static bool set_url(const struct config_field *f, char **member, struct slice value, char reason[CONFIG_REASON_SIZE]) {
     struct config_url url;
     if (value.len > 0 && !config_url_parse(value, &url))
-        return refuse(reason, "not an http or https URL: %.*s", SLICE_FMT(shown(value)));
+        return refuse_value(f, value, reason);
+    replace(member, value);
+    return true;
+}
+
+static bool set_private_endpoint(const struct config_field *f, char **member, struct slice value,
+                                 char reason[CONFIG_REASON_SIZE]) {
+    struct config_endpoint endpoint;
+    if (value.len > 0 && !config_endpoint_parse(value, 0, &endpoint))
+        return refuse_value(f, value, reason);
+    if (value.len > 0 && !config_endpoint_is_private(&endpoint))
+        return refuse(reason, "must be a loopback or private address, which no stranger reaches, not \"%.*s\"",
+                      SLICE_FMT(shown(value)));
     replace(member, value);
     return true;
 }
@@ -186,7 +246,8 @@ static bool set_networks(char **member, struct slice value, char reason[CONFIG_R
     for (struct slice one; one = config_list_next(&rest), one.len > 0;) {
         struct slice copy = one;
         if (!config_network_next(&copy, &network))
-            return refuse(reason, "not an IP address or network: %.*s", SLICE_FMT(shown(one)));
+            return refuse(reason, "must be IP addresses and networks such as 10.0.0.0/8, not \"%.*s\"",
+                          SLICE_FMT(shown(one)));
         if (++n > CONFIG_NETWORKS_MAX)
             return refuse(reason, "more than %d networks", CONFIG_NETWORKS_MAX);
     }
@@ -201,7 +262,7 @@ static bool set_places(char **member, struct slice value, char reason[CONFIG_REA
     for (struct slice one; one = config_list_next(&rest), one.len > 0;) {
         struct slice copy = one;
         if (!config_place_next(&copy, &place))
-            return refuse(reason, "not a host with an optional /path/: %.*s", SLICE_FMT(shown(one)));
+            return refuse(reason, "must be hosts, each with an optional /path/, not \"%.*s\"", SLICE_FMT(shown(one)));
         if (++n > CONFIG_PLACES_MAX)
             return refuse(reason, "more than %d hosts", CONFIG_PLACES_MAX);
     }
@@ -215,7 +276,7 @@ static bool set_external_addresses(struct config *c, struct slice value, char re
         struct slice copy = one;
         struct config_network address;
         if (slice_find(one, '/') < one.len || !config_network_next(&copy, &address))
-            return refuse(reason, "not an IP address: %.*s", SLICE_FMT(shown(one)));
+            return refuse(reason, "must be IP addresses, not \"%.*s\"", SLICE_FMT(shown(one)));
         struct slice *of_family = address.is_ipv6 ? &ipv6 : &ipv4;
         if (of_family->len > 0)
             return refuse(reason, "more than one %s address", address.is_ipv6 ? "IPv6" : "IPv4");
@@ -230,9 +291,9 @@ static bool set_ports(const struct config_field *f, struct config *c, struct sli
                       char reason[CONFIG_REASON_SIZE]) {
     uint16_t first, last;
     if (!config_ports_parse(value, &first, &last))
-        return refuse(reason, "not a range of ports: %.*s", SLICE_FMT(shown(value)));
-    if (!check_range(f, first, reason))
-        return false;
+        return refuse_value(f, value, reason);
+    if (!is_within(f, first))
+        return refuse_value(f, value, reason);
     c->turn_port_min = first;
     c->turn_port_max = last;
     return true;
@@ -242,7 +303,7 @@ static bool set_tls_pair(struct config *c, struct slice value, char reason[CONFI
     struct slice rest = value;
     struct slice cert = slice_next_word(&rest), key = slice_next_word(&rest);
     if (slice_find(value, '\n') < value.len || slice_trim(rest).len > 0 || (cert.len > 0 && key.len == 0))
-        return refuse(reason, "must be two paths: CERT KEY");
+        return refuse(reason, "must be two paths: CERTIFICATE KEY");
     replace(&c->tls_cert_path, cert);
     replace(&c->tls_key_path, key);
     return true;
@@ -251,10 +312,8 @@ static bool set_tls_pair(struct config *c, struct slice value, char reason[CONFI
 static bool set_u32(const struct config_field *f, uint32_t *member, struct slice value,
                     char reason[CONFIG_REASON_SIZE]) {
     uint64_t number;
-    if (!slice_to_u64(value, &number))
-        return refuse(reason, "not a whole number: %.*s", SLICE_FMT(shown(value)));
-    if (!check_range(f, (double)number, reason))
-        return false;
+    if (!slice_to_u64(value, &number) || !is_within(f, (double)number))
+        return refuse_value(f, value, reason);
     *member = (uint32_t)number;
     return true;
 }
@@ -262,10 +321,8 @@ static bool set_u32(const struct config_field *f, uint32_t *member, struct slice
 static bool set_size(const struct config_field *f, uint64_t *member, struct slice value,
                      char reason[CONFIG_REASON_SIZE]) {
     uint64_t octets;
-    if (!config_size_parse(value, f->type == CONFIG_TYPE_SIZE_MB ? MIB : 1, &octets))
-        return refuse(reason, "not a size: %.*s", SLICE_FMT(shown(value)));
-    if (!check_range(f, (double)octets, reason))
-        return false;
+    if (!config_size_parse(value, f->type == CONFIG_TYPE_SIZE_MB ? MIB : 1, &octets) || !is_within(f, (double)octets))
+        return refuse_value(f, value, reason);
     *member = octets;
     return true;
 }
@@ -273,44 +330,41 @@ static bool set_size(const struct config_field *f, uint64_t *member, struct slic
 static bool set_number(const struct config_field *f, double *member, struct slice value,
                        char reason[CONFIG_REASON_SIZE]) {
     double number;
-    if (!config_number_parse(value, &number))
-        return refuse(reason, "not a number: %.*s", SLICE_FMT(shown(value)));
-    if (!check_range(f, number, reason))
-        return false;
+    if (!config_number_parse(value, &number) || !is_within(f, number))
+        return refuse_value(f, value, reason);
     *member = number;
     return true;
 }
 
 // One of a few words; the value is the index.
-static bool set_word(const char *const *words, size_t n, int *ret, struct slice value,
-                     char reason[CONFIG_REASON_SIZE]) {
+static bool set_word(const char *const *words, size_t n, int *ret, struct slice value) {
     for (size_t i = 0; i < n; i++) {
         if (slice_eq_ci(value, slice_from_cstr(words[i]))) {
             *ret = (int)i;
             return true;
         }
     }
-    return refuse(reason, "must be %s, %s or %s, not %.*s", words[0], words[1], words[2], SLICE_FMT(shown(value)));
+    return false;
 }
 
-static bool set_registration(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+static bool set_registration(struct config *c, struct slice value) {
     static const char *const words[] = {
         [REGISTRATION_OPEN] = "open", [REGISTRATION_INVITE] = "invite", [REGISTRATION_CLOSED] = "closed"};
     int word = 0;
-    if (!set_word(words, ARRAY_LEN(words), &word, value, reason))
-        return false;
-    c->registration = (enum config_registration)word;
-    return true;
+    bool ok = set_word(words, ARRAY_LEN(words), &word, value);
+    if (ok)
+        c->registration = (enum config_registration)word;
+    return ok;
 }
 
-static bool set_certificate(struct config *c, struct slice value, char reason[CONFIG_REASON_SIZE]) {
+static bool set_certificate(struct config *c, struct slice value) {
     static const char *const words[] = {
         [CERTIFICATE_AUTO] = "auto", [CERTIFICATE_ACME] = "acme", [CERTIFICATE_SELF_SIGNED] = "self-signed"};
     int word = 0;
-    if (!set_word(words, ARRAY_LEN(words), &word, value, reason))
-        return false;
-    c->certificate = (enum config_certificate)word;
-    return true;
+    bool ok = set_word(words, ARRAY_LEN(words), &word, value);
+    if (ok)
+        c->certificate = (enum config_certificate)word;
+    return ok;
 }
 
 bool config_field_set(const struct config_field *f, struct config *c, struct slice value,
@@ -321,13 +375,15 @@ bool config_field_set(const struct config_field *f, struct config *c, struct sli
     case CONFIG_TYPE_TEXT:
         return set_text(f, member, value, ret_reason);
     case CONFIG_TYPE_DOMAIN:
-        return set_domain(member, value, ret_reason);
+        return set_domain(f, member, value, ret_reason);
     case CONFIG_TYPE_SELECTOR:
-        return set_selector(member, value, ret_reason);
+        return set_selector(f, member, value, ret_reason);
     case CONFIG_TYPE_FORWARDERS:
         return set_forwarders(member, value, ret_reason);
     case CONFIG_TYPE_URL:
-        return set_url(member, value, ret_reason);
+        return set_url(f, member, value, ret_reason);
+    case CONFIG_TYPE_PRIVATE_ENDPOINT:
+        return set_private_endpoint(f, member, value, ret_reason);
     case CONFIG_TYPE_NETWORKS:
         return set_networks(member, value, ret_reason);
     case CONFIG_TYPE_PLACES:
@@ -339,8 +395,7 @@ bool config_field_set(const struct config_field *f, struct config *c, struct sli
     case CONFIG_TYPE_TLS_PAIR:
         return set_tls_pair(c, value, ret_reason);
     case CONFIG_TYPE_BOOL:
-        return config_bool_parse(value, member) ||
-               refuse(ret_reason, "must be true or false, not %.*s", SLICE_FMT(shown(value)));
+        return config_bool_parse(value, member) || refuse_value(f, value, ret_reason);
     case CONFIG_TYPE_U32:
         return set_u32(f, member, value, ret_reason);
     case CONFIG_TYPE_SIZE:
@@ -349,9 +404,9 @@ bool config_field_set(const struct config_field *f, struct config *c, struct sli
     case CONFIG_TYPE_NUMBER:
         return set_number(f, member, value, ret_reason);
     case CONFIG_TYPE_REGISTRATION:
-        return set_registration(c, value, ret_reason);
+        return set_registration(c, value) || refuse_value(f, value, ret_reason);
     case CONFIG_TYPE_CERTIFICATE:
-        return set_certificate(c, value, ret_reason);
+        return set_certificate(c, value) || refuse_value(f, value, ret_reason);
     }
     UNREACHABLE();
 }
@@ -364,6 +419,7 @@ void config_field_clear(const struct config_field *f, struct config *c) {
     case CONFIG_TYPE_SELECTOR:
     case CONFIG_TYPE_FORWARDERS:
     case CONFIG_TYPE_URL:
+    case CONFIG_TYPE_PRIVATE_ENDPOINT:
     case CONFIG_TYPE_NETWORKS:
     case CONFIG_TYPE_PLACES: {
         char **owned = (char **)((char *)c + f->offset);

@@ -12,15 +12,16 @@
 #include "config/config.h"
 
 enum config_type {
-    CONFIG_TYPE_STRING,     // one line, char *
-    CONFIG_TYPE_TEXT,       // may have several lines, char *
-    CONFIG_TYPE_DOMAIN,     // normalised by config_domain_parse(), char *
-    CONFIG_TYPE_SELECTOR,   // normalised by config_selector_parse(), char *
-    CONFIG_TYPE_FORWARDERS, // checked with config_forwarder_next(), char *
-    CONFIG_TYPE_TLS_PAIR,   // "CERT KEY" or nothing, two char *: tls_cert_path and tls_key_path
-    CONFIG_TYPE_URL,        // checked with config_url_parse(), or nothing; char *
-    CONFIG_TYPE_NETWORKS,   // checked with config_network_next(), char *
-    CONFIG_TYPE_PLACES,     // checked with config_place_next(), char *
+    CONFIG_TYPE_STRING,           // one line, char *
+    CONFIG_TYPE_TEXT,             // may have several lines, char *
+    CONFIG_TYPE_DOMAIN,           // normalised by config_domain_parse(), char *
+    CONFIG_TYPE_SELECTOR,         // normalised by config_selector_parse(), char *
+    CONFIG_TYPE_FORWARDERS,       // checked with config_forwarder_next(), char *
+    CONFIG_TYPE_TLS_PAIR,         // "CERT KEY" or nothing, two char *: tls_cert_path and tls_key_path
+    CONFIG_TYPE_URL,              // checked with config_url_parse(), or nothing; char *
+    CONFIG_TYPE_PRIVATE_ENDPOINT, // checked with config_endpoint_parse() and is_private(), or nothing; char *
+    CONFIG_TYPE_NETWORKS,         // checked with config_network_next(), char *
+    CONFIG_TYPE_PLACES,           // checked with config_place_next(), char *
     CONFIG_TYPE_ADDRESSES, // an IPv4 and an IPv6 address at most, two char *: turn_external_ipv4 and turn_external_ipv6
     CONFIG_TYPE_PORTS,     // "FIRST-LAST", two uint16_t: turn_port_min and turn_port_max
     CONFIG_TYPE_BOOL,      // bool
@@ -40,16 +41,16 @@ struct config_field {
     uint64_t min, max;        // of numbers and sizes (in octets)
 };
 
-enum { CONFIG_N_FIELDS = 67 };
+enum { CONFIG_N_FIELDS = 69 };
 extern const struct config_field config_fields[CONFIG_N_FIELDS];
 
-// NULL for a key that is not ours.
+// NULL for a key that is not ours. A key's older name finds it, too.
 const struct config_field *config_field_find(const char *key);
 // A key of the programs that an existing installation is made of (port numbers between filter and mail server): it
 // means nothing here and deserves no warning.
 bool config_key_is_foreign(const char *key);
 
-enum { CONFIG_REASON_SIZE = 160 };
+enum { CONFIG_REASON_SIZE = 240 };
 // Writes the value. False, with the reason and nothing changed, when it is not acceptable.
 MUST_USE bool config_field_set(const struct config_field *f, struct config *c, struct slice value,
                                char ret_reason[CONFIG_REASON_SIZE]);
