@@ -175,6 +175,29 @@ static void test_failure_between(void **state) {
     fixture_done(&f);
 }
 
+// The writer goes on with a deletion while the store is still being opened, and has files to hand to others.
+static void test_going_on_at_once(void **state) {
+    enum { ROUNDS = 12, READERS_MANY = 16 };
+    for (int round = 0; round < ROUNDS; round++) {
+        struct fixture f;
+        (void)fill(&f);
+        fixture_close(&f);
+        fixture_sql(&f, "INSERT INTO doomed SELECT id FROM mailbox WHERE account_id = 1;"
+                        "DELETE FROM account WHERE id = 1; DELETE FROM token WHERE account_id = 1;"
+                        "DELETE FROM mailbox WHERE account_id = 1");
+        // The more threads there are to be started, the longer it takes.
+        struct store_settings settings = {.dir = f.dir, .mailbox_quota = 10 << 20, .n_readers = READERS_MANY};
+        const char *error = NULL;
+        f.store = store_open(&settings, &error);
+        assert_non_null(f.store);
+        fixture_wait_deleted(&f);
+        fixture_close(&f);
+        assert_int_equal(fixture_files(&f, NULL), 0);
+        fixture_open(&f);
+        fixture_done(&f);
+    }
+}
+
 // What cannot be erased now (a full disk) does not keep others from anything, and is tried again a minute later.
 static void test_tried_again(void **state) {
     struct fixture f;
@@ -247,8 +270,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_nothing_comes_back),
         cmocka_unit_test(test_pieces),          cmocka_unit_test(test_closed_between),
-        cmocka_unit_test(test_failure_between), cmocka_unit_test(test_tried_again),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_failure_between), cmocka_unit_test(test_going_on_at_once),
+        cmocka_unit_test(test_tried_again),     cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests_name("store/account_delete", tests, NULL, NULL);
 }

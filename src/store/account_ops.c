@@ -155,5 +155,6 @@ static const struct store_op_type delete_type = {.name = "account_delete",
 struct store_account_delete *store_account_delete_new(uint64_t account_id) {
     struct store_account_delete *d = op_new(&delete_type);
     d->account_id = account_id;
+    d->login_day = INT64_MAX;
     return d;
 }

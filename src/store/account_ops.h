@@ -123,6 +123,7 @@ struct store_account_block *store_account_block_new(uint64_t account_id, bool bl
 struct store_account_delete {
     struct store_op op;
     uint64_t account_id;
+    int64_t login_day;     // only if the last login was on this day or before: else STORE_NOT_FOUND; INT64_MAX
     uint64_t ret_messages; // that follow
 };
 struct store_account_delete *store_account_delete_new(uint64_t account_id);

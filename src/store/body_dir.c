@@ -121,14 +121,16 @@ bool body_dir_publish(struct body_dir *d, int fd, const struct body_name *name, 
     return ok;
 }
 
+uint64_t body_dir_reserve(uint64_t total_octets) {
+    uint64_t reserve = total_octets / RESERVE_PART;
+    return reserve < RESERVE_MAX ? reserve : RESERVE_MAX;
+}
+
 bool body_dir_has_room(struct body_dir *d) {
     struct statvfs fs;
     if (fstatvfs(d->fd, &fs) != 0 || fs.f_blocks == 0) // it will be found out by writing
         return true;
-    uint64_t reserve = (uint64_t)fs.f_blocks * fs.f_frsize / RESERVE_PART;
-    if (reserve > RESERVE_MAX)
-        reserve = RESERVE_MAX;
-    if ((uint64_t)fs.f_bavail * fs.f_frsize >= reserve)
+    if ((uint64_t)fs.f_bavail * fs.f_frsize >= body_dir_reserve((uint64_t)fs.f_blocks * fs.f_frsize))
         return true;
     errno = ENOSPC;
     return false;

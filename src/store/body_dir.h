@@ -29,6 +29,8 @@ MUST_USE int body_dir_create(struct body_dir *d, struct body_name *ret_name, boo
 // Syncs the file, gives it its name unless it has it, and syncs the directory. False with errno.
 MUST_USE bool body_dir_publish(struct body_dir *d, int fd, const struct body_name *name, bool named);
 
+// Octets that are kept free on a file system of this size.
+uint64_t body_dir_reserve(uint64_t total_octets);
 // Is there room for new messages? The last of the disk is kept for the log of what removes some. False with ENOSPC.
 MUST_USE bool body_dir_has_room(struct body_dir *d);
 // Octets that are free on its file system; UINT64_MAX when it does not say.

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/complete.h"
 #include "store/op_queue.h"
@@ -131,13 +132,14 @@ static bool connect_all(struct executor *e, struct backend_context *context) {
     return ok;
 }
 
-struct executor *executor_start(struct store *s, const struct store_backend *backend, struct backend_context *context,
-                                uint32_t n_readers, const char **ret_error) {
+struct executor *executor_new(struct store *s, const struct store_backend *backend, struct backend_context *context,
+                              uint32_t n_readers, const char **ret_error) {
     struct executor *e = MEM_NEW(struct executor);
     e->backend = backend;
     e->n_readers = n_readers < 1 ? 1 : n_readers > READERS_MAX ? READERS_MAX : n_readers;
+    const uint32_t n_threads[] = {[STORE_OP_READ] = e->n_readers, [STORE_OP_WRITE] = 1, [STORE_OP_BULK] = BULK_THREADS};
     for (size_t i = 0; i < ARRAY_LEN(e->queues); i++)
-        op_queue_init(&e->queues[i]);
+        op_queue_init(&e->queues[i], n_threads[i]);
     if (!connect_all(e, context)) {
         disconnect_all(e);
         executor_free(e);
@@ -149,6 +151,12 @@ struct executor *executor_start(struct store *s, const struct store_backend *bac
     e->writer.queue = &e->queues[STORE_OP_WRITE];
     e->writer.start_checkpoint = start_checkpoint;
     e->writer.arg = e;
+    atomic_init(&e->writer.idle_ms, WRITER_IDLE_MS);
+    atomic_init(&e->writer.busy_tidy_ms, WRITER_BUSY_TIDY_MS);
+    return e;
+}
+
+void executor_start(struct executor *e) {
     start_thread(&e->writer_thread, writer_main, &e->writer);
     for (uint32_t i = 0; i < e->n_readers; i++) {
         e->readers[i].executor = e;
@@ -156,7 +164,6 @@ struct executor *executor_start(struct store *s, const struct store_backend *bac
     }
     for (size_t i = 0; i < BULK_THREADS; i++)
         start_thread(&e->bulk[i], bulk_main, e);
-    return e;
 }
 
 void executor_set_on_change(struct executor *e, store_on_change *on_change, void *arg) {
@@ -183,6 +190,20 @@ void executor_submit(struct executor *e, struct store_op *op) {
     op_complete(op);
 }
 
+void executor_call_roll(struct executor *e) {
+    for (size_t i = 0; i < ARRAY_LEN(e->queues); i++)
+        op_queue_call_roll(&e->queues[i]);
+}
+
+const char *executor_who_is_silent(const struct executor *e) {
+    static const char *const names[] = {
+        [STORE_OP_READ] = "store-read", [STORE_OP_WRITE] = "store-write", [STORE_OP_BULK] = "store-bulk"};
+    for (size_t i = 0; i < ARRAY_LEN(e->queues); i++)
+        if (!op_queue_all_answered(&e->queues[i]))
+            return names[i];
+    return NULL;
+}
+
 // The bulk threads go last: readers need them for nothing, but the writer hands them files to remove.
 void executor_stop(struct executor *e) {
     op_queue_close(&e->queues[STORE_OP_READ]);
@@ -203,12 +224,23 @@ void executor_free(struct executor *e) {
     free(e);
 }
 
+uint64_t executor_writer_busy_ms(struct executor *e) {
+    uint64_t since = atomic_load_explicit(&e->writer.group_since_ms, memory_order_relaxed);
+    uint64_t now = clock_mono_ms();
+    return since == 0 || since > now ? 0 : now - since;
+}
+
 void executor_test_fail_next_commit(struct executor *e, enum store_status status) {
     atomic_store(&e->writer.fail_commit, (int)status);
 }
 
 void executor_test_doubt_next_commit(struct executor *e) {
     atomic_store(&e->writer.fail_commit, WRITER_FAULT_IN_DOUBT);
+}
+
+void executor_test_set_tidying(struct executor *e, uint64_t idle_ms, uint64_t busy_tidy_ms) {
+    atomic_store(&e->writer.idle_ms, idle_ms);
+    atomic_store(&e->writer.busy_tidy_ms, busy_tidy_ms);
 }
 
 uint64_t executor_test_commits(struct executor *e) {

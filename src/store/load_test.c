@@ -161,7 +161,8 @@ static void fill(struct fixture *f, uint64_t account) {
     char sql[1024];
     (void)snprintf(sql, sizeof(sql),
                    "INSERT INTO entry SELECT e.mailbox_id, n.i, e.body_id, e.key, e.flags, e.keywords, e.size, e.date,"
-                   " e.modseq FROM entry e, (WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n LIMIT %d)"
+                   " e.modseq, e.hour, e.shown FROM entry e, (WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 "
+                   "FROM n LIMIT %d)"
                    " SELECT i FROM n) n; UPDATE body SET refs = %d;"
                    "UPDATE mailbox SET uid_next = %d + 1, messages = %d, unseen = %d, octets = octets * %d",
                    MANY - 1, MANY, MANY, MANY, MANY, MANY);

@@ -35,6 +35,7 @@ struct store_mailbox_open {
     uint32_t ret_messages, ret_unseen, ret_deleted;
     uint32_t ret_first_unseen_uid; // 0 when none; only with want_uids
     uint64_t ret_size;             // octets of its messages
+    bool ret_large_waits;          // a large message was never shown (store/expiry_ops.h); only with want_uids
     uint32_t *ret_uids;
     size_t ret_n_uids;
 };

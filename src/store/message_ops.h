@@ -58,6 +58,7 @@ struct store_deliver {
     uint8_t dedup[32];
     uint32_t flags;
     uint64_t sender_id; // account that submits it; 0: none of ours
+    uint64_t since_us;  // monotonic: when its last octet had come; 0: unknown
     struct store_delivery *deliveries;
     size_t n_deliveries;
     // for the queue:

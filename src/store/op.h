@@ -49,6 +49,12 @@ enum store_op_kind {
     OP_PUSH_SETTLE,
     OP_PUSH_TOTAL,
     OP_OVERVIEW,
+    OP_EXPIRY_FIND,
+    OP_EXPIRY_REMOVE,
+    OP_EXPIRY_SHOWN,
+    OP_EXPIRY_CLOCK,
+    OP_EXPIRY_CLOCK_KEEP,
+    OP_EXPIRY_MEND,
     OP_KINDS,
 };
 

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <time.h>
 
-void op_queue_init(struct op_queue *q) {
+// Of the calling thread, for the one queue that it takes from.
+static _Thread_local uint32_t seen;
+
+void op_queue_init(struct op_queue *q, uint32_t n_takers) {
     pthread_condattr_t attr;
     ASSERT(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     ASSERT(pthread_mutex_init(&q->lock, NULL) == 0 && pthread_cond_init(&q->wake, &attr) == 0);
@@ -12,6 +15,7 @@ void op_queue_init(struct op_queue *q) {
     q->head = NULL;
     q->tail_link = &q->head;
     q->closed = false;
+    rollcall_init(&q->roll, n_takers);
 }
 
 void op_queue_done(struct op_queue *q) {
@@ -47,6 +51,17 @@ void op_queue_close(struct op_queue *q) {
     unlock(q);
 }
 
+void op_queue_call_roll(struct op_queue *q) {
+    lock(q);
+    rollcall_begin(&q->roll);
+    ASSERT(pthread_cond_broadcast(&q->wake) == 0);
+    unlock(q);
+}
+
+bool op_queue_all_answered(const struct op_queue *q) {
+    return rollcall_is_complete(&q->roll);
+}
+
 static struct store_op *take_locked(struct op_queue *q, size_t max) {
     struct store_op *first = q->head;
     struct store_op **link = &q->head;
@@ -61,8 +76,11 @@ static struct store_op *take_locked(struct op_queue *q, size_t max) {
 
 struct store_op *op_queue_take(struct op_queue *q, size_t max) {
     lock(q);
-    while (q->head == NULL && !q->closed)
+    rollcall_answer(&q->roll, &seen);
+    while (q->head == NULL && !q->closed) {
         ASSERT(pthread_cond_wait(&q->wake, &q->lock) == 0);
+        rollcall_answer(&q->roll, &seen);
+    }
     struct store_op *ops = take_locked(q, max);
     unlock(q);
     return ops;
@@ -78,10 +96,12 @@ struct store_op *op_queue_take_timed(struct op_queue *q, size_t max, uint64_t ti
         until.tv_nsec -= 1000000000;
     }
     lock(q);
+    rollcall_answer(&q->roll, &seen);
     int rc = 0;
     while (q->head == NULL && !q->closed && rc == 0) {
         rc = pthread_cond_timedwait(&q->wake, &q->lock, &until);
         ASSERT(rc == 0 || rc == ETIMEDOUT);
+        rollcall_answer(&q->roll, &seen);
     }
     struct store_op *ops = take_locked(q, max);
     *ret_closed = q->closed && ops == NULL;

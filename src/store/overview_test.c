@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "store/test_support.h"
 
-enum { TODAY = 20000, LARGE = 100 * 1000 };
+enum { TODAY = 20000, LARGE = 100 * 1000, HUGE = 600 * 1024 };
 
 static struct store_overview look(struct fixture *f) {
     struct store_overview *op = store_overview_new(TODAY);
@@ -26,7 +26,9 @@ static void an_empty_store(void **state) {
     struct fixture f;
     fixture_init(&f);
     struct store_overview o = look(&f);
-    assert_int_equal(o.ret_accounts + o.ret_blocked + o.ret_active[6] + o.ret_messages + o.ret_octets + o.ret_files, 0);
+    assert_int_equal(o.ret_accounts + o.ret_blocked + o.ret_fullest + o.ret_active[6] + o.ret_messages + o.ret_octets +
+                         o.ret_files,
+                     0);
     fixture_done(&f);
 }
 
@@ -35,7 +37,7 @@ static void accounts_by_their_last_login(void **state) {
         const char *address;
         int64_t day;
     } accounts[] = {{"a@a.org", TODAY},      {"b@a.org", TODAY - 1},   {"c@a.org", TODAY - 9},
-                    {"d@a.org", TODAY - 10}, {"e@a.org", TODAY - 149}, {"f@a.org", TODAY - 150}};
+                    {"d@a.org", TODAY - 10}, {"e@a.org", TODAY - 149}, {"ci-f@a.org", TODAY - 150}};
     static const uint64_t want[STORE_ACTIVE_SPANS] = {1, 3, 4, 4, 4, 4, 5};
     struct fixture f;
     fixture_init(&f);
@@ -53,6 +55,7 @@ static void accounts_by_their_last_login(void **state) {
     struct store_overview o = look(&f);
     assert_int_equal(o.ret_accounts, ARRAY_LEN(accounts));
     assert_int_equal(o.ret_blocked, 2);
+    assert_int_equal(o.ret_ci, 1);
     for (size_t i = 0; i < STORE_ACTIVE_SPANS; i++)
         assert_int_equal(o.ret_active[i], want[i]);
     fixture_done(&f);
@@ -63,17 +66,25 @@ static void messages_and_files(void **state) {
     fixture_init(&f);
     (void)make_account(&f, "a@a.org", NULL);
     (void)make_account(&f, "b@a.org", NULL);
-    char *small = make_message(1000, 1), *large = make_message(LARGE, 2);
+    char *small = make_message(1000, 1), *large = make_message(LARGE, 2), *huge = make_message(HUGE, 3);
+    assert_int_equal(deliver(&f, "a@a.org", huge, HUGE, NULL), STORE_DELIVERED);
     assert_int_equal(deliver(&f, "a@a.org", small, 1000, NULL), STORE_DELIVERED);
     assert_int_equal(deliver(&f, "b@a.org", small, 1000, NULL), STORE_DELIVERED);
     assert_int_equal(deliver(&f, "b@a.org", large, LARGE, NULL), STORE_DELIVERED);
     struct store_overview o = look(&f);
-    assert_int_equal(o.ret_messages, 3);
-    assert_int_equal(o.ret_octets, 2 * 1000 + LARGE);
-    assert_int_equal(o.ret_files, 1);
-    assert_int_equal(o.ret_files_octets, LARGE);
+    assert_int_equal(o.ret_messages, 4);
+    assert_int_equal(o.ret_octets, 2 * 1000 + LARGE + HUGE);
+    assert_int_equal(o.ret_fullest, 1000 + HUGE);
+    assert_int_equal(o.ret_files, 2);
+    assert_int_equal(o.ret_files_octets, LARGE + HUGE);
+    static const uint64_t want[STORE_LARGE_SIZES] = {1, 1, 0, 0, 0, 0};
+    for (size_t i = 0; i < STORE_LARGE_SIZES; i++) {
+        assert_int_equal(o.ret_large[i], want[i]);
+        assert_int_equal(o.ret_large_octets[i], want[i] * HUGE);
+    }
     free(small);
     free(large);
+    free(huge);
     fixture_done(&f);
 }
 

@@ -14,6 +14,7 @@
 #include "store/complete.h"
 #include "store/dir_lock.h"
 #include "store/executor.h"
+#include "store/footprint.h"
 #include "store/store_internal.h"
 
 struct store {
@@ -22,6 +23,7 @@ struct store {
     int lock_fd;
     struct backend_context context;
     struct executor *executor;
+    struct footprint *footprint;
 };
 
 struct store *store_open(const struct store_settings *settings, const char **ret_error) {
@@ -44,9 +46,12 @@ struct store *store_open(const struct store_settings *settings, const char **ret
     }
     if (!sqlite_backend.prepare(&s->context, ret_error))
         goto failed;
-    s->executor = executor_start(s, &sqlite_backend, &s->context, settings->n_readers, ret_error);
-    if (s->executor != NULL)
-        return s;
+    s->executor = executor_new(s, &sqlite_backend, &s->context, settings->n_readers, ret_error);
+    if (s->executor == NULL)
+        goto failed;
+    executor_start(s->executor);
+    s->footprint = footprint_open(s->dir);
+    return s;
 failed:
     dir_unlock(s->lock_fd);
     body_dir_unref(s->context.bodies);
@@ -58,6 +63,7 @@ failed:
 void store_close(struct store *s) {
     if (s == NULL)
         return;
+    footprint_close(s->footprint);
     executor_stop(s->executor);
     dir_unlock(s->lock_fd);
     store_unref(s);
@@ -101,6 +107,22 @@ void store_set_mailbox_quota(struct store *s, uint64_t quota) {
     atomic_store(&s->context.mailbox_quota, quota);
 }
 
+void store_call_roll(struct store *s) {
+    executor_call_roll(s->executor);
+}
+
+const char *store_who_is_silent(const struct store *s) {
+    return executor_who_is_silent(s->executor);
+}
+
+uint64_t store_writer_busy_ms(struct store *s) {
+    return executor_writer_busy_ms(s->executor);
+}
+
+uint64_t store_disk_floor(uint64_t total_octets) {
+    return body_dir_reserve(total_octets);
+}
+
 void store_test_fail_next_commit(struct store *s, enum store_status status) {
     executor_test_fail_next_commit(s->executor, status);
 }
@@ -111,6 +133,10 @@ void store_test_doubt_next_commit(struct store *s) {
 
 uint64_t store_test_commits(struct store *s) {
     return executor_test_commits(s->executor);
+}
+
+void store_test_set_tidying(struct store *s, uint64_t idle_ms, uint64_t busy_tidy_ms) {
+    executor_test_set_tidying(s->executor, idle_ms, busy_tidy_ms);
 }
 
 int store_verify(const char *dir, void (*on_problem)(void *arg, const char *sentence), void *arg,

@@ -83,7 +83,8 @@ struct store_change {
     enum store_change_kind kind;
     uint64_t account_id;
     uint64_t mailbox_id;
-    uint64_t origin; // what the operation had in its `origin` field; 0 for deliveries
+    uint64_t origin;   // what the operation had in its `origin` field; 0 for deliveries
+    uint64_t since_us; // of a delivery: as store_deliver says it; 0: unknown
     const uint32_t *uids;
     size_t n_uids;
 };
@@ -96,8 +97,19 @@ MUST_USE struct store *store_open(const struct store_settings *settings, const c
 // Before the first operation is submitted.
 void store_set_on_change(struct store *s, store_on_change *on_change, void *arg);
 void store_set_mailbox_quota(struct store *s, uint64_t quota);
+// How long the writes that are being committed have been under way, in milliseconds: every other waits for them. Any
+// thread.
+uint64_t store_writer_busy_ms(struct store *s);
+// Of a file system of this size: below this much free space new messages are refused (STORE_FULL).
+uint64_t store_disk_floor(uint64_t total_octets);
 // Runs what was submitted, closes cleanly (checkpoint), joins the threads. Completions may still be posted to loops.
 void store_close(struct store *s);
+
+// Asks every thread of the store for a sign of life, which it gives when it comes for its next operation or waits for
+// one. By one thread alone; without effect while an answer is owed.
+void store_call_roll(struct store *s);
+// The kind of thread that owes one, for the log; NULL: all have answered.
+const char *store_who_is_silent(const struct store *s);
 
 // `martlet verify`: checks a state directory that no relay has open: database integrity, counters, references, each
 // body decrypts, no stray body file. Calls on_problem with a sentence each. Returns the number of problems, or -1 with

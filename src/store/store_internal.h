@@ -17,3 +17,5 @@ struct body_dir *store_body_dir(struct store *s);
 void store_test_fail_next_commit(struct store *s, enum store_status status);
 void store_test_doubt_next_commit(struct store *s);
 uint64_t store_test_commits(struct store *s);
+// For tests: other times than WRITER_IDLE_MS and WRITER_BUSY_TIDY_MS (store/writer.h).
+void store_test_set_tidying(struct store *s, uint64_t idle_ms, uint64_t busy_tidy_ms);

@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/expiry_ops.h"
+#include "store/store_internal.h"
 #include "store/test_support.h"
 
 enum { DAY_S = 86400, TODAY = 20000 };
@@ -262,6 +264,27 @@ static void test_expired_are_removed(void **state) {
     fixture_done(&f);
 }
 
+// A clock far ahead, perhaps for a moment only, takes no device its notifications: days count as expiry counts them.
+static void test_clock_ahead(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    store_test_set_tidying(f.store, 10, 10);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    int64_t today = clock_wall_day();
+    assert_int_equal(run_and_free(&f, &store_expiry_clock_keep_new(today * 24, 0)->op), STORE_OK);
+    assert_int_equal(add(&f, a, "token"), STORE_OK);
+    set_day(today + 200);
+    make_account(&f, "b@example.org", NULL);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 300 * 1000 * 1000}, NULL);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM token"), 1);
+    assert_int_equal(run_and_free(&f, &store_expiry_clock_keep_new((today + 200) * 24, 0)->op), STORE_OK);
+    for (int i = 0; i < 500 && fixture_number(&f, "SELECT count(*) FROM token") > 0; i++)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM token"), 0);
+    clock_use_real();
+    fixture_done(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens),
@@ -271,6 +294,7 @@ int main(void) {
         cmocka_unit_test(test_oldest_makes_room),
         cmocka_unit_test(test_future_makes_room),
         cmocka_unit_test(test_expired_are_removed),
+        cmocka_unit_test(test_clock_ahead),
     };
     return cmocka_run_group_tests_name("store/token", tests, NULL, NULL);
 }

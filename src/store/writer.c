@@ -10,11 +10,11 @@
 
 enum {
     GROUP_MAX = 512,             // operations in one transaction
-    IDLE_MS = 2000,              // after this long without a write the writer tidies
-    IDLE_MORE_MS = 50,           // and then in small pieces
+    IDLE_MORE_MS = 50,           // it tidies in small pieces
     IDLE_SLEEP_MS = 3600 * 1000, // and then it looks again whether something has become old
-    BUSY_TIDY_MS = 60 * 1000,    // a writer that is never idle tidies this often
+    REST_PAUSE_MS = 2,           // between two pieces of what was left behind
     REST_AGAIN_MS = 60 * 1000,   // after a failure (a full disk)
+    BUSY_AGAIN_PART = 5,         // of the time after which a busy writer tidies: when it was not done
 };
 
 // ---- what is counted ----
@@ -169,6 +169,7 @@ static void run_rest(struct writer *w) {
         w->backend->group_rollback(w->conn);
     if (status == STORE_OK || status == STORE_NOT_FOUND) {
         w->has_rest = more;
+        w->rest_after_ms = more ? clock_mono_ms() + REST_PAUSE_MS : 0;
     } else {
         w->rest_after_ms = clock_mono_ms() + REST_AGAIN_MS;
         log_warning("store.deletion_unfinished", "reason=\"messages of deleted accounts could not be removed yet\"");
@@ -189,12 +190,19 @@ static uint64_t rest_is_due_in(const struct writer *w) {
 // Returns how long the writer may sleep when nothing comes.
 static uint64_t tidy(struct writer *w, bool idle) {
     w->tidied_ms = clock_mono_ms();
-    bool more = w->backend->tidy(w->conn, idle);
-    return more ? IDLE_MORE_MS : IDLE_SLEEP_MS;
+    w->left_untidy = w->backend->tidy(w->conn, idle);
+    return w->left_untidy ? IDLE_MORE_MS : IDLE_SLEEP_MS;
+}
+
+// Beside the work; soon again when there is more to do, or a reader was in the log.
+static void tidy_if_due(struct writer *w) {
+    uint64_t every_ms = atomic_load(&w->busy_tidy_ms);
+    if (clock_mono_ms() - w->tidied_ms > every_ms / (w->left_untidy ? BUSY_AGAIN_PART : 1))
+        (void)tidy(w, false);
 }
 
 void writer_run(struct writer *w) {
-    uint64_t sleep_ms = IDLE_MS;
+    uint64_t sleep_ms = atomic_load(&w->idle_ms);
     metrics_register(metrics, ARRAY_LEN(metrics));
     w->tidied_ms = clock_mono_ms();
     w->has_rest = true;
@@ -206,16 +214,18 @@ void writer_run(struct writer *w) {
         if (closed)
             return;
         bool idle = ops == NULL;
-        while (ops != NULL)
+        while (ops != NULL) {
+            atomic_store_explicit(&w->group_since_ms, clock_mono_ms(), memory_order_relaxed);
             ops = write_group(w, ops);
+        }
+        atomic_store_explicit(&w->group_since_ms, 0, memory_order_relaxed);
         if (rest_is_due_in(w) == 0) {
             run_rest(w);
         } else if (idle) {
             sleep_ms = tidy(w, true);
             continue;
         }
-        if (clock_mono_ms() - w->tidied_ms > BUSY_TIDY_MS)
-            (void)tidy(w, false);
-        sleep_ms = IDLE_MS;
+        tidy_if_due(w);
+        sleep_ms = atomic_load(&w->idle_ms);
     }
 }

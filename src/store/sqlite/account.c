@@ -30,7 +30,7 @@ static enum store_status insert_account(struct db *db, const struct store_accoun
     query_begin(&q, db, SQL_ACCOUNT_INSERT);
     query_bind_text(&q, a->address);
     query_bind_text(&q, a->password_hash);
-    query_bind_i64(&q, clock_wall_day());
+    query_bind_i64(&q, arrival_hour(db) / 24);
     enum store_status status = query_exec(&q);
     *ret_id = db_last_id(db);
     return status;
@@ -51,7 +51,7 @@ static enum store_status create(struct db *db, struct store_account_create *a) {
     if (status == STORE_OK)
         status = set_inbox(db, a->ret_account_id, a->ret_inbox_id);
     a->ret_created = true;
-    a->ret_last_login_day = clock_wall_day();
+    a->ret_last_login_day = arrival_hour(db) / 24;
     memcpy(a->ret_password_hash, a->password_hash, sizeof(a->ret_password_hash));
     return status;
 }

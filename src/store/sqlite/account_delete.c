@@ -9,8 +9,9 @@
 #include "store/mailbox_ops.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/rows.h"
+#include "store/sqlite/slice.h"
 
-enum { REST_PIECE = 500 }; // entries: mail that comes meanwhile waits for at most this
+enum { REST_PIECE = STORE_EXPIRY_SLICE_MAX }; // entries that are loaded at a time
 
 static enum store_status run_on_id(struct db *db, enum sql sql, uint64_t id) {
     struct query q;
@@ -43,14 +44,18 @@ static enum store_status count_messages(struct db *db, uint64_t account_id, uint
 enum store_status sqlite_account_delete(struct backend_conn *c, struct store_op *op) {
     struct store_account_delete *d = CONTAINER_OF(op, struct store_account_delete, op);
     struct db *db = db_of(c);
-    enum store_status status = run_on_id(db, SQL_ACCOUNT_DELETE, d->account_id);
+    struct query q;
+    query_begin(&q, db, SQL_ACCOUNT_DELETE);
+    query_bind_u64(&q, d->account_id);
+    query_bind_i64(&q, d->login_day);
+    enum store_status status = query_exec(&q);
     if (status == STORE_OK && db_changes(db) == 0)
         return STORE_NOT_FOUND;
     if (status == STORE_OK)
         status = count_messages(db, d->account_id, &d->ret_messages);
     if (status == STORE_OK)
         status = announce(db, d->account_id);
-    static const enum sql steps[] = {SQL_TOKEN_DELETE_ALL, SQL_SENDER_FORGET, SQL_MAILBOX_DOOM_ALL,
+    static const enum sql steps[] = {SQL_TOKEN_DELETE_ALL, SQL_SENDER_FORGET, SQL_CROWDED_DELETE, SQL_MAILBOX_DOOM_ALL,
                                      SQL_MAILBOX_DELETE_ALL};
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == STORE_OK; i++)
         status = run_on_id(db, steps[i], d->account_id);
@@ -80,16 +85,19 @@ static enum store_status delete_entry(struct db *db, uint64_t mailbox_id, const 
     return status == STORE_OK ? body_unref(db, entry->body_id) : status;
 }
 
-// At most `max` entries; a mailbox that had no more of them is done with.
-static enum store_status delete_entries(struct db *db, uint64_t mailbox_id, size_t max, size_t *ret_n) {
+// As many entries as the slice allows; a mailbox that had no more of them is done with.
+static enum store_status delete_entries(struct db *db, uint64_t mailbox_id, struct slice_budget *budget,
+                                        bool *ret_stop) {
     static const struct store_uid_range all = {1, UINT32_MAX};
     struct entry_list entries = {0};
-    enum store_status status = entry_list_load(db, SQL_ENTRY_RANGE, mailbox_id, &all, 1, max, &entries);
-    for (size_t i = 0; i < entries.n && status == STORE_OK; i++)
-        status = delete_entry(db, mailbox_id, &entries.rows[i]);
-    if (status == STORE_OK && entries.n < max)
+    enum store_status status = entry_list_load(db, SQL_ENTRY_RANGE, mailbox_id, &all, 1, REST_PIECE, &entries);
+    size_t n = 0;
+    while (n < entries.n && status == STORE_OK && !*ret_stop) {
+        status = delete_entry(db, mailbox_id, &entries.rows[n]);
+        *ret_stop = !slice_budget_take(budget, entries.rows[n++].size);
+    }
+    if (status == STORE_OK && n == entries.n && n < REST_PIECE)
         status = run_on_id(db, SQL_DOOMED_DELETE, mailbox_id);
-    *ret_n = entries.n;
     entry_list_done(&entries);
     return status;
 }
@@ -100,8 +108,9 @@ enum store_status sqlite_run_rest(struct backend_conn *c, bool *ret_more) {
     enum store_status status = first_doomed(db, &mailbox_id);
     if (status != STORE_OK)
         return status;
-    for (size_t left = REST_PIECE, n; status == STORE_OK && left > 0; left -= n) {
-        status = delete_entries(db, mailbox_id, left, &n);
+    struct slice_budget budget = slice_budget_new();
+    for (bool stop = false; status == STORE_OK && !stop;) {
+        status = delete_entries(db, mailbox_id, &budget, &stop);
         if (status == STORE_OK)
             status = first_doomed(db, &mailbox_id);
     }

@@ -24,11 +24,12 @@ enum {
     PREFILL_STEP = 128 * 1024,
     RESTART_WAIT_MS = 100, // for readers, for each WAL_MAX_OCTETS of log
     RESTART_WAIT_MAX_MS = 2000,
-    TRUNCATE_IDLE_WAIT_MS = 20,  // there is a next time at once
-    TRUNCATE_BUSY_WAIT_MS = 200, // there is a next time in a minute
-    PURGE_ROWS = 1000,           // of the memory of accepted messages, at a time
-    VACUUM_PAGES = 256,          // of free pages, at a time
-    REMEMBERED_DAYS = 1,         // before and after this one that the memory of accepted messages reaches
+    TRUNCATE_IDLE_WAIT_MS = 20,    // there is a next time at once
+    TRUNCATE_BUSY_WAIT_MS = 200,   // there is a next time in a minute
+    PURGE_ROWS = 1000,             // of the memory of accepted messages, at a time
+    VACUUM_PAGES = 256,            // of free pages, at a time
+    TRUNCATE_EVERY_MS = 20 * 1000, // however much there is to tidy
+    REMEMBERED_DAYS = 1,           // before and after this one that the memory of accepted messages reaches
 };
 
 // ---- preparing ----
@@ -137,6 +138,15 @@ static bool load_secret(struct db *db) {
     return ok;
 }
 
+static int64_t read_number(struct db *db, const char *sql) {
+    sqlite3_stmt *stmt = NULL;
+    int64_t n = 0;
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        n = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return n;
+}
+
 static struct backend_conn *connect_db(struct backend_context *context, enum backend_role role) {
     static const char *const settings[] = {
         [BACKEND_READER] = "PRAGMA query_only = ON; PRAGMA cache_size = -512",
@@ -152,8 +162,10 @@ static struct backend_conn *connect_db(struct backend_context *context, enum bac
     bool ok = db_exec(db, settings[role]) == STORE_OK;
     if (ok && role == BACKEND_WRITER) {
         ok = load_secret(db);
+        db->least_hour = read_number(db, "SELECT value FROM meta WHERE name = 'expiry_hour'");
         (void)sqlite3_wal_hook(db->handle, on_wal, db);
         db->wal_used = true;
+        db->truncated_ms = clock_mono_ms();
     }
     if (!ok) {
         db_close(db);
@@ -264,8 +276,10 @@ static void prefill_wal(struct db *db, uint64_t octets) {
 
 // False when there is something left in the log: a reader was in it.
 static bool truncate_wal(struct db *db, bool idle) {
-    if (!db->wal_used)
+    if (!db->wal_used) {
+        db->truncated_ms = clock_mono_ms();
         return true;
+    }
     // Writes that come now wait for it, so it waits for a reader only briefly.
     int wait_ms = idle ? TRUNCATE_IDLE_WAIT_MS : TRUNCATE_BUSY_WAIT_MS;
     if (checkpoint_waiting(db, SQLITE_CHECKPOINT_TRUNCATE, wait_ms) != SQLITE_OK)
@@ -274,6 +288,7 @@ static bool truncate_wal(struct db *db, bool idle) {
         prefill_wal(db, db->wal_octets);
     db->wal_used = false;
     db->wal_octets = 0;
+    db->truncated_ms = clock_mono_ms();
     return true;
 }
 
@@ -296,15 +311,6 @@ static enum store_status purge_accepted(struct db *db, bool *ret_more) {
     return status;
 }
 
-static int64_t read_number(struct db *db, const char *sql) {
-    sqlite3_stmt *stmt = NULL;
-    int64_t n = 0;
-    if (sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        n = sqlite3_column_int64(stmt, 0);
-    (void)sqlite3_finalize(stmt);
-    return n;
-}
-
 // Free pages are used again soon while messages come; only an idle store gives them back.
 static enum store_status vacuum(struct db *db, bool *ret_more) {
     char sql[64];
@@ -316,6 +322,12 @@ static enum store_status vacuum(struct db *db, bool *ret_more) {
     return db_exec(db, sql);
 }
 
+// Today, but no day that expiry has not come to: a clock far ahead, perhaps for a moment, makes nothing old.
+static int64_t day_to_purge_by(const struct db *db) {
+    int64_t today = clock_wall_day(), reached = db->least_hour / 24;
+    return reached > 0 && reached + 1 < today ? reached + 1 : today;
+}
+
 static bool tidy(struct backend_conn *c, bool idle) {
     struct db *db = db_of(c);
     bool more_purge = false, more_vacuum = false;
@@ -323,14 +335,15 @@ static bool tidy(struct backend_conn *c, bool idle) {
     if (status == STORE_OK)
         status = sts_purge(db, clock_wall_s(), &more_purge);
     if (status == STORE_OK)
-        status = token_purge(db, clock_wall_day(), &more_purge);
+        status = token_purge(db, day_to_purge_by(db), &more_purge);
     if (status == STORE_OK)
         status = push_purge(db, clock_wall_ms(), &more_purge);
     if (status == STORE_OK && idle)
         status = vacuum(db, &more_vacuum);
-    if (status == STORE_OK && (more_purge || more_vacuum))
+    bool more = status == STORE_OK && (more_purge || more_vacuum);
+    if (more && clock_mono_ms() - db->truncated_ms < TRUNCATE_EVERY_MS)
         return true;
-    return !truncate_wal(db, idle);
+    return !truncate_wal(db, idle) || more;
 }
 
 // Nobody reads any more. Closing the last connection then removes the log.
@@ -385,6 +398,12 @@ const struct store_backend sqlite_backend = {
             [OP_PUSH_SETTLE] = sqlite_push_settle,
             [OP_PUSH_TOTAL] = sqlite_push_total,
             [OP_OVERVIEW] = sqlite_overview,
+            [OP_EXPIRY_FIND] = sqlite_expiry_find,
+            [OP_EXPIRY_REMOVE] = sqlite_expiry_remove,
+            [OP_EXPIRY_SHOWN] = sqlite_expiry_shown,
+            [OP_EXPIRY_CLOCK] = sqlite_expiry_clock,
+            [OP_EXPIRY_CLOCK_KEEP] = sqlite_expiry_clock_keep,
+            [OP_EXPIRY_MEND] = sqlite_expiry_mend,
         },
     .prepare = prepare,
     .connect = connect_db,

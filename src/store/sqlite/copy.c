@@ -22,7 +22,9 @@ static enum store_status check_room(struct db *db, const struct store_copy *c, c
     bool fits = c->move || mailbox_has_room(db, target, used, added);
     bool moves_here = c->move && c->mailbox_id == target->id;
     bool few = moves_here || target->messages + l->n <= MAILBOX_MESSAGES_MAX;
-    return fits && few && l->n < UINT32_MAX - target->uid_next ? STORE_OK : STORE_QUOTA;
+    if (!fits || !few || l->n >= UINT32_MAX - target->uid_next)
+        return STORE_QUOTA;
+    return account_note_used(db, c->account_id, c->move ? used : used + added);
 }
 
 static enum store_status transfer(struct db *db, struct store_copy *c, struct sides s, struct entry_row *entry,

@@ -20,6 +20,8 @@ struct db {
     uint64_t wal_octets;           // writer: size of the log after the last commit
     uint64_t checkpointed_octets;  // writer: its size when the last checkpoint was asked for
     bool wal_used;                 // writer: something may stand in the log
+    uint64_t truncated_ms;         // writer: when the log was last empty
+    int64_t least_hour;            // writer: the hour that expiry remembers (store/expiry_ops.h)
 };
 
 static inline struct db *db_of(struct backend_conn *c) {

@@ -26,6 +26,8 @@ static enum store_status decide(struct db *db, const struct store_deliver *d, ui
         return status;
     uint64_t used;
     status = account_used(db, ret_inbox->account_id, &used);
+    if (status == STORE_OK)
+        status = account_note_used(db, ret_inbox->account_id, used + size);
     if (status != STORE_OK)
         return status;
     delivery->ret_outcome = STORE_DELIVERED;
@@ -35,17 +37,18 @@ static enum store_status decide(struct db *db, const struct store_deliver *d, ui
     return accepted_remove(db, d, ret_inbox->id);
 }
 
-static enum store_status put(struct db *db, struct mailbox_row *m, struct entry_row *entry, uint64_t origin) {
+static enum store_status put(struct db *db, struct mailbox_row *m, struct entry_row *entry, uint64_t origin,
+                             uint64_t since_us) {
     enum store_status status = mailbox_add_entry(db, m, entry);
     if (status == STORE_OK)
         status = mailbox_save(db, m);
     if (status == STORE_OK)
-        mailbox_note(db, m, STORE_CHANGE_ADDED, origin, &entry->uid, 1);
+        mailbox_note_since(db, m, STORE_CHANGE_ADDED, origin, since_us, &entry->uid, 1);
     return status;
 }
 
-static struct entry_row entry_of(const struct body_view *body, uint32_t flags, int64_t date) {
-    struct entry_row entry = {.flags = flags, .size = body->size, .date = date};
+static struct entry_row entry_of(const struct db *db, const struct body_view *body, uint32_t flags, int64_t date) {
+    struct entry_row entry = {.flags = flags, .size = body->size, .date = date, .hour = arrival_hour(db)};
     entry.key[0] = KEY_FORMAT_PLAIN;
     memcpy(entry.key + 1, body->key, BODY_KEY_LEN);
     return entry;
@@ -53,12 +56,12 @@ static struct entry_row entry_of(const struct body_view *body, uint32_t flags, i
 
 static enum store_status put_all(struct db *db, struct store_deliver *d, const struct body_view *body,
                                  struct mailbox_row *inboxes, size_t n_taken, size_t n_queued) {
-    struct entry_row entry = entry_of(body, d->flags, clock_wall_s());
+    struct entry_row entry = entry_of(db, body, d->flags, clock_wall_s());
     enum store_status status = body_insert(db, body, n_taken + (n_queued > 0), &entry.body_id);
     for (size_t i = 0; i < d->n_deliveries && status == STORE_OK; i++) {
         if (d->deliveries[i].ret_outcome != STORE_DELIVERED)
             continue;
-        status = put(db, &inboxes[i], &entry, 0);
+        status = put(db, &inboxes[i], &entry, 0, d->since_us);
         d->deliveries[i].ret_uid = entry.uid;
         if (status == STORE_OK && !d->deliveries[i].is_own)
             status = push_ask(db, inboxes[i].account_id);
@@ -129,11 +132,14 @@ enum store_status sqlite_append(struct backend_conn *c, struct store_op *op) {
         return status;
     if (!mailbox_has_room(db, &m, used, body.size))
         return STORE_QUOTA;
-    struct entry_row entry = entry_of(&body, a->flags, a->internal_date != 0 ? a->internal_date : clock_wall_s());
+    status = account_note_used(db, a->account_id, used + body.size);
+    if (status != STORE_OK)
+        return status;
+    struct entry_row entry = entry_of(db, &body, a->flags, a->internal_date != 0 ? a->internal_date : clock_wall_s());
     entry.keywords = keywords;
     status = body_insert(db, &body, 1, &entry.body_id);
     if (status == STORE_OK)
-        status = put(db, &m, &entry, a->origin);
+        status = put(db, &m, &entry, a->origin, 0);
     if (status != STORE_OK)
         return status;
     effects_add_kept(&c->effects, a->body);

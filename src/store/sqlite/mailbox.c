@@ -35,6 +35,14 @@ static enum store_status load_uids(struct db *db, const struct mailbox_row *m, s
     return query_end(&q);
 }
 
+static enum store_status find_large(struct db *db, const struct mailbox_row *m, struct store_mailbox_open *o) {
+    struct query q;
+    query_begin(&q, db, SQL_ENTRY_LARGE_WAITS);
+    query_bind_u64(&q, m->id);
+    o->ret_large_waits = query_row(&q);
+    return query_end(&q);
+}
+
 enum store_status sqlite_mailbox_open(struct backend_conn *c, struct store_op *op) {
     struct store_mailbox_open *o = CONTAINER_OF(op, struct store_mailbox_open, op);
     char name[STORE_MAILBOX_NAME_MAX + 1];
@@ -52,7 +60,10 @@ enum store_status sqlite_mailbox_open(struct backend_conn *c, struct store_op *o
     o->ret_unseen = m.unseen;
     o->ret_deleted = m.deleted;
     o->ret_size = m.octets;
-    return o->want_uids ? load_uids(db_of(c), &m, o) : STORE_OK;
+    if (!o->want_uids)
+        return STORE_OK;
+    status = load_uids(db_of(c), &m, o);
+    return status == STORE_OK ? find_large(db_of(c), &m, o) : status;
 }
 
 // ---- making ----

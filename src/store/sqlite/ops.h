@@ -28,6 +28,8 @@ backend_run sqlite_sts_find, sqlite_sts_keep, sqlite_sts_forget;
 // The same for tokens that have expired.
 MUST_USE enum store_status token_purge(struct db *db, int64_t today, bool *ret_more);
 backend_run sqlite_overview;
+backend_run sqlite_expiry_find, sqlite_expiry_remove, sqlite_expiry_shown, sqlite_expiry_clock,
+    sqlite_expiry_clock_keep, sqlite_expiry_mend;
 backend_run sqlite_push_load, sqlite_push_settle, sqlite_push_total;
 // Asks for a push at each valid token of the account.
 MUST_USE enum store_status push_ask(struct db *db, uint64_t account_id);

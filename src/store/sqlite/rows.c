@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "store/sqlite/rows.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "store/expiry_ops.h"
 
 // ---- mailboxes ----
 
@@ -80,13 +82,33 @@ enum store_status account_used(struct db *db, uint64_t account_id, uint64_t *ret
     return status;
 }
 
+enum store_status account_note_used(struct db *db, uint64_t account_id, uint64_t used) {
+    if (used <= atomic_load(&db->conn.context->mailbox_quota) / 100 * STORE_CROWDED_PERCENT)
+        return STORE_OK;
+    struct query q;
+    query_begin(&q, db, SQL_CROWDED_INSERT);
+    query_bind_u64(&q, account_id);
+    return query_exec(&q);
+}
+
+int64_t arrival_hour(const struct db *db) {
+    int64_t hour = clock_wall_s() / 3600;
+    return hour > db->least_hour ? hour : db->least_hour;
+}
+
 void mailbox_note(struct db *db, const struct mailbox_row *m, enum store_change_kind kind, uint64_t origin,
                   const uint32_t *uids, size_t n_uids) {
+    mailbox_note_since(db, m, kind, origin, 0, uids, n_uids);
+}
+
+void mailbox_note_since(struct db *db, const struct mailbox_row *m, enum store_change_kind kind, uint64_t origin,
+                        uint64_t since_us, const uint32_t *uids, size_t n_uids) {
     struct store_change change = {
         .kind = kind,
         .account_id = m->account_id,
         .mailbox_id = m->id,
         .origin = origin,
+        .since_us = since_us,
         .uids = uids,
         .n_uids = n_uids,
     };
@@ -103,6 +125,8 @@ void entry_read(struct query *q, struct entry_row *ret) {
         .size = query_u64(q, 5),
         .date = query_i64(q, 6),
         .modseq = query_u64(q, 7),
+        .hour = query_i64(q, 8),
+        .shown = query_u64(q, 9) != 0,
     };
     struct slice key = query_blob(q, 2);
     if (key.len == STORED_KEY_LEN)
@@ -165,6 +189,8 @@ enum store_status mailbox_add_entry(struct db *db, struct mailbox_row *m, struct
     query_bind_u64(&q, entry->size);
     query_bind_i64(&q, entry->date);
     query_bind_u64(&q, entry->modseq);
+    query_bind_i64(&q, entry->hour);
+    query_bind_u64(&q, entry->shown);
     return query_exec(&q);
 }
 

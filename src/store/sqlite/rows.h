@@ -39,6 +39,8 @@ struct entry_row {
     uint64_t size;
     int64_t date;
     uint64_t modseq;
+    int64_t hour; // of its arrival in the account, since 1970
+    bool shown;   // a large one that a client has had in a selected mailbox
 };
 struct entry_list {
     struct entry_row *rows;
@@ -57,6 +59,8 @@ void entry_list_done(struct entry_list *l);
 
 // Is there room for one more message of `size` octets, of which the account uses `used`?
 bool mailbox_has_room(struct db *db, const struct mailbox_row *m, uint64_t used, uint64_t size);
+// Notes an account that uses more of its quota than it should, for expiry.
+MUST_USE enum store_status account_note_used(struct db *db, uint64_t account_id, uint64_t used);
 // STORE_NOT_FOUND.
 MUST_USE enum store_status account_exists(struct db *db, uint64_t account_id);
 // Octets of all mailboxes of the account.
@@ -73,6 +77,14 @@ MUST_USE enum store_status body_ref(struct db *db, uint64_t id);
 // The last reference removes the body, and its file after the commit.
 MUST_USE enum store_status body_unref(struct db *db, uint64_t id);
 
+// The hour, since 1970, that something new is dated: never before the one that expiry has come to, or what arrives
+// while the clock is behind, as that of a machine that has just been switched on may be, would be old as soon as it is
+// right.
+int64_t arrival_hour(const struct db *db);
+
 // Notes a change of this mailbox.
 void mailbox_note(struct db *db, const struct mailbox_row *m, enum store_change_kind kind, uint64_t origin,
                   const uint32_t *uids, size_t n_uids);
+// The same, of what is a delivery since then (struct store_change).
+void mailbox_note_since(struct db *db, const struct mailbox_row *m, enum store_change_kind kind, uint64_t origin,
+                        uint64_t since_us, const uint32_t *uids, size_t n_uids);

@@ -187,6 +187,22 @@ static const char version_4[] = "ALTER TABLE token ADD COLUMN day INTEGER NOT NU
                                 " DELETE FROM push WHERE token_id = OLD.id;"
                                 " END;";
 
+// Expiry (store/expiry_ops.h). The hour of arrival goes with a message wherever it is moved. Large messages stand in
+// one of two indexes: those that wait to be shown to a client, by mailbox, and those that were, by age. `crowded` has
+// the accounts that expiry has to look at.
+static const char version_5[] = "ALTER TABLE entry ADD COLUMN hour INTEGER NOT NULL DEFAULT 0;"
+                                "ALTER TABLE entry ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;"
+                                "CREATE INDEX account_last_login ON account(last_login_day);"
+
+                                "CREATE TABLE crowded("
+                                " account_id INTEGER PRIMARY KEY,"
+                                " next_hour INTEGER NOT NULL"
+                                ") STRICT;";
+static const char version_5_indexes[] = "CREATE INDEX entry_hour ON entry(hour);"
+                                        "CREATE INDEX entry_large ON entry(hour) WHERE shown;"
+                                        "CREATE INDEX entry_large_waits ON entry(mailbox_id, uid)"
+                                        " WHERE size > 200000 AND NOT shown;";
+
 static enum store_status set_meta(struct db *db, const char *name, const void *blob, size_t len, int64_t number) {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(db->handle, "INSERT INTO meta(name, value) VALUES(?1, ?2)", -1, &stmt, NULL);
@@ -229,7 +245,22 @@ static enum store_status make_version_4(struct db *db) {
     return status == STORE_OK ? db_exec(db, sql) : status;
 }
 
-schema_migration *const schema_migrations[] = {make_version_1, make_version_2, make_version_3, make_version_4};
+// Of what is there already, the date is the best that is known of its arrival, unless it is still to come. A clock that
+// is behind the last login has not been set yet.
+static enum store_status make_version_5(struct db *db) {
+    char sql[192];
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE entry SET hour = max(0, min(date / 3600, max(%lld,"
+                   " (SELECT ifnull(max(last_login_day), 0) * 24 + 23 FROM account))))",
+                   (long long)(clock_wall_s() / 3600));
+    enum store_status status = db_exec(db, version_5);
+    if (status == STORE_OK)
+        status = db_exec(db, sql);
+    return status == STORE_OK ? db_exec(db, version_5_indexes) : status;
+}
+
+schema_migration *const schema_migrations[] = {make_version_1, make_version_2, make_version_3, make_version_4,
+                                               make_version_5};
 const size_t schema_n_migrations = ARRAY_LEN(schema_migrations);
 
 static bool read_number(struct db *db, const char *sql, int64_t *ret) {

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "store/sqlite/sql.h"
 
+#include <assert.h>
+
+#include "store/expiry_ops.h"
+
+static_assert(STORE_LARGE_OCTETS == 200000, "it stands in statements, an index and verify");
+
 #define MAILBOX_COLUMNS                                                                                                \
     "m.id, m.account_id, m.uid_validity, m.uid_next, m.modseq, m.messages, m.unseen, m.deleted, m.octets"
 #define ACCOUNT_ROW                                                                                                    \
     "id, address, blocked, last_login_day,"                                                                            \
     " (SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = a.id),"                                         \
     " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id)"
-#define ENTRY_COLUMNS "uid, body_id, key, flags, keywords, size, date, modseq"
+#define ENTRY_COLUMNS "uid, body_id, key, flags, keywords, size, date, modseq, hour, shown"
 
 #define DESTINATION_COLUMNS_WITH(error)                                                                                \
     "name, next_at, deferred_until, attempts, failing_since, " error ", oldest, dues, recipients, octets"
@@ -36,7 +42,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ACCOUNT_ROW] = "SELECT " ACCOUNT_ROW " FROM account a WHERE address = ?1",
     [SQL_ACCOUNT_PAGE] = "SELECT " ACCOUNT_ROW " FROM account a WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SQL_ACCOUNT_BLOCK] = "UPDATE account SET blocked = ?2 WHERE id = ?1",
-    [SQL_ACCOUNT_DELETE] = "DELETE FROM account WHERE id = ?1",
+    [SQL_ACCOUNT_DELETE] = "DELETE FROM account WHERE id = ?1 AND last_login_day <= ?2",
 
     [SQL_TOKEN_FIND] = "SELECT id, day FROM token WHERE account_id = ?1 AND token = ?2",
     [SQL_TOKEN_INSERT] = "INSERT INTO token(account_id, token, day) VALUES(?1, ?2, ?3)",
@@ -67,9 +73,62 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_PUSH_PURGE] = "DELETE FROM push WHERE token_id IN (SELECT token_id FROM push"
                        " WHERE (tries > 0) = ?1 AND next_ms < ?2 ORDER BY next_ms LIMIT ?3)",
 
-    [SQL_OVERVIEW_DAYS] = "SELECT last_login_day, count(*), sum(blocked <> 0) FROM account GROUP BY last_login_day",
+    [SQL_OVERVIEW_DAYS] = "SELECT last_login_day, count(*), sum(blocked <> 0), sum(instr(address, 'ci-') > 0)"
+                          " FROM account GROUP BY last_login_day",
+    [SQL_OVERVIEW_FULLEST] = "SELECT ifnull(max(total), 0)"
+                             " FROM (SELECT sum(octets) AS total FROM mailbox GROUP BY account_id)",
     [SQL_OVERVIEW_MAILBOXES] = "SELECT ifnull(sum(messages), 0), ifnull(sum(octets), 0) FROM mailbox",
-    [SQL_OVERVIEW_FILES] = "SELECT count(*), ifnull(sum(size), 0) FROM body WHERE file IS NOT NULL",
+    [SQL_OVERVIEW_FILES] = "SELECT size FROM body WHERE file IS NOT NULL",
+
+    [SQL_EXPIRY_ACCOUNTS] = "SELECT last_login_day, id,"
+                            " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id),"
+                            " (SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = a.id)"
+                            " FROM account a WHERE last_login_day <= ?1 AND (last_login_day, id) > (?2, ?3)"
+                            " ORDER BY last_login_day, id LIMIT ?4",
+    // The last column: whether the message is this rule's. Those of accounts that are due, or gone, are not.
+    [SQL_EXPIRY_MAILS] = "SELECT e.hour, e.mailbox_id, e.uid, e.size, ifnull(a.last_login_day > ?6, 0)"
+                         " FROM entry e INDEXED BY entry_hour LEFT JOIN mailbox m ON m.id = e.mailbox_id"
+                         " LEFT JOIN account a ON a.id = m.account_id"
+                         " WHERE e.hour <= ?1 AND (e.hour, e.mailbox_id, e.uid) > (?2, ?3, ?4)"
+                         " ORDER BY e.hour, e.mailbox_id, e.uid LIMIT ?5",
+    [SQL_EXPIRY_LARGE] = "SELECT e.hour, e.mailbox_id, e.uid, e.size, ifnull(a.last_login_day > ?6, 0)"
+                         " FROM entry e INDEXED BY entry_large LEFT JOIN mailbox m ON m.id = e.mailbox_id"
+                         " LEFT JOIN account a ON a.id = m.account_id"
+                         " WHERE e.shown AND e.hour <= ?1 AND (e.hour, e.mailbox_id, e.uid) > (?2, ?3, ?4)"
+                         " ORDER BY e.hour, e.mailbox_id, e.uid LIMIT ?5",
+    [SQL_EXPIRY_CROWDED] = "SELECT c.account_id,"
+                           " (SELECT coalesce(sum(octets), 0) FROM mailbox WHERE account_id = c.account_id)"
+                           " FROM crowded c LEFT JOIN account a ON a.id = c.account_id"
+                           " WHERE c.account_id > ?1 AND c.next_hour <= ?2 AND ifnull(a.last_login_day > ?3, 1)"
+                           " ORDER BY c.account_id LIMIT 1",
+    // What goes by another rule.
+    [SQL_EXPIRY_DUE_OCTETS] = "SELECT coalesce(sum(e.size), 0) FROM mailbox m CROSS JOIN entry e"
+                              " ON e.mailbox_id = m.id WHERE m.account_id = ?1"
+                              " AND (e.hour <= ?2 OR (e.shown AND e.hour <= ?3))",
+    [SQL_EXPIRY_OLDEST] = "SELECT e.hour, e.mailbox_id, e.uid, e.size FROM mailbox m CROSS JOIN entry e"
+                          " ON e.mailbox_id = m.id WHERE m.account_id = ?1"
+                          " AND NOT (e.hour <= ?2 OR (e.shown AND e.hour <= ?3)) AND e.hour <= ?4"
+                          " ORDER BY e.hour, e.mailbox_id, e.uid",
+    [SQL_CROWDED_INSERT] = "INSERT INTO crowded(account_id, next_hour) VALUES(?1, 0) ON CONFLICT DO NOTHING",
+    [SQL_CROWDED_LATER] = "UPDATE crowded SET next_hour = ?2 WHERE account_id = ?1",
+    [SQL_CROWDED_DELETE] = "DELETE FROM crowded WHERE account_id = ?1",
+    [SQL_ENTRY_LARGE_WAITS] = "SELECT 1 FROM entry INDEXED BY entry_large_waits"
+                              " WHERE mailbox_id = ?1 AND size > 200000 AND NOT shown LIMIT 1",
+    [SQL_ENTRY_SET_SHOWN] = "UPDATE entry INDEXED BY entry_large_waits SET shown = 1"
+                            " WHERE mailbox_id = ?1 AND uid <= ?2 AND size > 200000 AND NOT shown",
+    [SQL_ENTRY_MEND] = "UPDATE entry SET hour = ?1 WHERE (mailbox_id, uid) IN"
+                       " (SELECT mailbox_id, uid FROM entry WHERE hour > ?1 + 24 ORDER BY hour DESC LIMIT ?2)",
+    [SQL_ACCOUNT_MEND] =
+        "UPDATE account SET last_login_day = ?1 WHERE id IN"
+        " (SELECT id FROM account WHERE last_login_day > ?1 + 1 ORDER BY last_login_day DESC LIMIT ?2)",
+    [SQL_CROWDED_MEND] = "UPDATE crowded SET next_hour = ?1 WHERE account_id IN"
+                         " (SELECT account_id FROM crowded WHERE next_hour > ?1 + 24 LIMIT ?2)",
+    [SQL_EXPIRY_CLOCK] = "SELECT coalesce((SELECT value FROM meta WHERE name = 'expiry_hour'), -1),"
+                         " coalesce((SELECT value FROM meta WHERE name = 'expiry_held'), 0),"
+                         " max(coalesce((SELECT max(hour) FROM entry), 0),"
+                         " 24 * coalesce((SELECT max(last_login_day) FROM account), 0))",
+    [SQL_EXPIRY_CLOCK_KEEP] = "INSERT INTO meta(name, value) VALUES('expiry_hour', ?1), ('expiry_held', ?2)"
+                              " ON CONFLICT DO UPDATE SET value = excluded.value",
 
     [SQL_INVITATION_INSERT] = "INSERT INTO invitation(number, uses, last_day) VALUES(?1, ?2, ?3)"
                               " ON CONFLICT DO NOTHING",
@@ -110,7 +169,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_DOOMED_FIRST] = "SELECT mailbox_id FROM doomed WHERE mailbox_id > 0 ORDER BY mailbox_id LIMIT 1",
     [SQL_DOOMED_DELETE] = "DELETE FROM doomed WHERE mailbox_id = ?1",
 
-    [SQL_ENTRY_INSERT] = "INSERT INTO entry(mailbox_id, " ENTRY_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_ENTRY_INSERT] =
+        "INSERT INTO entry(mailbox_id, " ENTRY_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [SQL_ENTRY_RANGE] =
         "SELECT " ENTRY_COLUMNS " FROM entry WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid",
     [SQL_ENTRY_DELETED] = "SELECT " ENTRY_COLUMNS " FROM entry INDEXED BY entry_deleted"

@@ -81,6 +81,11 @@ static const struct check checks[] = {
     {"body", "has a message with a malformed key",
      "SELECT DISTINCT body_id FROM " REFERENCES " WHERE length(key) != 33 OR substr(key, 1, 1) != x'01'"},
 
+    {"crowded account", "is not there",
+     "SELECT account_id FROM crowded WHERE account_id NOT IN (SELECT id FROM account)"},
+    {"mailbox", "has a message that counts as shown and is not large",
+     "SELECT DISTINCT mailbox_id FROM entry WHERE shown AND size <= 200000"},
+
     {"due row", "belongs to no letter", "SELECT id FROM due WHERE letter_id NOT IN (SELECT id FROM letter)"},
     {"due row", "belongs to no destination",
      "SELECT id FROM due WHERE destination_id NOT IN (SELECT id FROM destination)"},
