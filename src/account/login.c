@@ -4,8 +4,12 @@
 //   look up --found--> verified before? --yes--------------------------------> OK
 //      |                     `--no---> verify (worker) ------------------> OK / DENIED
 //      `--not found--> rules + hash (worker) --> create --created-------------> OK
-//                             `--refused--> DENIED   |`--lost the race--> verify (worker)
-//                                                    `--invitation used up--> DENIED
+//                             |`--refused--> DENIED  |`--lost the race--> verify (worker)
+//                             |                      `--invitation used up--> DENIED
+//                             `--shortage--> UNAVAILABLE
+//
+// A shortage (of disk, memory, time) is only said to somebody whose account would be made without it, and never as a
+// wrong password: clients would give up the account that they have just invented.
 //
 // With registration by invitation the rules need the secret of invitations, which the first one reads from the store.
 //
@@ -43,6 +47,7 @@ struct account_login {
     enum login_waits_for waits_for;
     bool is_cancelled; // loop thread only, also while a worker is busy with the rest
     enum account_protocol protocol;
+    uint64_t began_us; // monotonic
     struct net_address peer;
     void (*on_done)(void *arg, const struct account_login_result *r);
     void *arg;
@@ -66,7 +71,7 @@ static void free_login(struct account_login *l) {
 }
 
 static void finish(struct account_login *l, enum account_verdict verdict) {
-    account_count_login(l->protocol, verdict);
+    account_count_login(l->protocol, verdict, clock_mono_us() - l->began_us);
     l->waits_for = WAITS_FOR_NOTHING;
     l->result.verdict = verdict;
     l->result.address = l->address;
@@ -179,6 +184,8 @@ static void prepare_work(struct worker_job *job) {
     struct account_login *l = login_of_job(job);
     if (may_create(l)) {
         l->job_outcome = account_password_hash(l->password, l->hash) ? JOB_YES : JOB_FAILED;
+    } else if (l->refusal.is_shortage) {
+        l->job_outcome = JOB_NO; // and nothing is spent on it
     } else {
         // A refusal takes as long as a wrong password, or its haste would tell that there is no such account.
         account_password_spend(l->password);
@@ -207,7 +214,7 @@ static void on_created(struct store_op *op) {
     } else if (status != STORE_OK) {
         finish(l, ACCOUNT_UNAVAILABLE);
     } else if (l->result.created) {
-        account_count_created();
+        account_count_created(l->address);
         log_info("account.created", "protocol=%s", l->protocol == ACCOUNT_IMAP ? "imap" : "submission");
         succeed_and_remember(l);
     } else {
@@ -222,7 +229,7 @@ static void on_prepared(struct worker_job *job) {
     if (l->job_outcome == JOB_NO) {
         account_count_refused();
         account_service_log_refusal(l->service, &l->refusal);
-        finish(l, ACCOUNT_DENIED);
+        finish(l, l->refusal.is_shortage ? ACCOUNT_UNAVAILABLE : ACCOUNT_DENIED);
         return;
     }
     if (l->job_outcome == JOB_FAILED) {
@@ -313,6 +320,7 @@ struct account_login *account_login_start(struct account_service *a, struct loop
     l->config = config_acquire(a->config);
     l->loop = loop;
     l->protocol = protocol;
+    l->began_us = clock_mono_us();
     l->peer = *peer;
     l->on_done = on_done;
     l->arg = arg;

@@ -14,6 +14,7 @@
 
 #include "account/test_world.h"
 #include "base/clock.h"
+#include "base/pressure.h"
 #include "store/store_internal.h"
 
 static struct test_world world;
@@ -201,8 +202,23 @@ static void a_shortage_blocks_creation_but_no_login(void **state) {
     assert_int_equal(imap("bob123456@a.org", "secret-password").verdict, ACCOUNT_OK);
     test_world_configure(&world, (const char *const[]){"min_available_memory=900T", NULL});
     test_world_restart(&world);
-    assert_int_equal(imap("bob123457@a.org", "secret-password").verdict, ACCOUNT_DENIED);
+    // Who would not get an account anyway learns nothing of it.
+    assert_int_equal(imap("bob123457@a.org", "secret-password").verdict, ACCOUNT_UNAVAILABLE);
+    assert_int_equal(imap("bob123457@a.org", "short").verdict, ACCOUNT_DENIED);
     assert_int_equal(imap("bob123456@a.org", "secret-password").verdict, ACCOUNT_OK);
+    assert_int_equal(imap("bob123456@a.org", "another-password").verdict, ACCOUNT_DENIED);
+}
+
+static void pressure_blocks_creation_but_no_login(void **state) {
+    static const unsigned pressed[PRESSURE_N_CAUSES] = {[PRESSURE_MEMORY] = 1}, none[PRESSURE_N_CAUSES] = {0};
+    assert_int_equal(imap("bob123456@a.org", "secret-password").verdict, ACCOUNT_OK);
+    test_world_restart(&world);
+    pressure_publish(pressed);
+    assert_int_equal(imap("bob123457@a.org", "secret-password").verdict, ACCOUNT_UNAVAILABLE);
+    assert_int_equal(imap("bob123457@a.org", "short").verdict, ACCOUNT_DENIED);
+    assert_int_equal(imap("bob123456@a.org", "secret-password").verdict, ACCOUNT_OK);
+    pressure_publish(none);
+    assert_int_equal(imap("bob123457@a.org", "secret-password").verdict, ACCOUNT_OK);
 }
 
 static void names_outside_the_rules_may_log_in(void **state) {
@@ -277,6 +293,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(trouble_of_the_store_is_no_denial, setup, teardown),
         cmocka_unit_test_setup_teardown(closed_registration, setup, teardown),
         cmocka_unit_test_setup_teardown(a_shortage_blocks_creation_but_no_login, setup, teardown),
+        cmocka_unit_test_setup_teardown(pressure_blocks_creation_but_no_login, setup, teardown),
         cmocka_unit_test_setup_teardown(names_outside_the_rules_may_log_in, setup, teardown),
         cmocka_unit_test_setup_teardown(the_day_of_imap_logins, setup, teardown),
         cmocka_unit_test_setup_teardown(creation_is_limited_by_client, setup, teardown),

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,7 +13,7 @@
 #include "base/slice.h"
 #include "config/value.h"
 
-enum { KEEP_MS = 1000, FILE_MAX = 4096, MIB = 1024 * 1024 };
+enum { KEEP_MS = 1000, FILE_MAX = 4096 };
 
 struct account_resources {
     char *proc_dir;
@@ -84,26 +83,13 @@ static bool read_memory(const char *proc_dir, uint64_t *ret_mb) {
     return false;
 }
 
-static bool read_disk(const char *dir, uint64_t *ret_mb) {
-    struct statvfs fs;
-    if (statvfs(dir, &fs) != 0)
-        return false;
-    // In the order that cannot overflow: blocks of a mebibyte or more are unknown to Linux.
-    uint64_t per_mb = fs.f_frsize > 0 ? MIB / fs.f_frsize : 0;
-    if (per_mb == 0)
-        return false;
-    *ret_mb = fs.f_bavail / per_mb;
-    return true;
-}
-
-void account_resources_read(struct account_resources *r, const char *state_dir, struct account_resource_values *ret) {
+void account_resources_read(struct account_resources *r, struct account_resource_values *ret) {
     ASSERT(pthread_mutex_lock(&r->lock) == 0);
     uint64_t now = clock_mono_ms();
     if (!r->has_values || now - r->read_at_ms >= KEEP_MS) {
         struct account_resource_values *v = &r->values;
         v->has_load = read_load(r->proc_dir, &v->load_1m);
         v->has_memory = read_memory(r->proc_dir, &v->memory_mb);
-        v->has_disk = read_disk(state_dir, &v->disk_mb);
         r->read_at_ms = now;
         r->has_values = true;
     }

@@ -9,6 +9,7 @@
 #include "account/name.h"
 #include "account/resources.h"
 #include "base/clock.h"
+#include "base/pressure.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -58,25 +59,34 @@ static bool check_local_part(struct account_creation *c, struct account_refusal 
 
 static bool check_resources(struct account_creation *c, struct account_refusal *r) {
     struct account_resource_values v;
-    account_resources_read(c->resources, c->config->state_dir, &v);
+    account_resources_read(c->resources, &v);
     unsigned long long want_memory = c->config->min_available_memory / MIB;
-    unsigned long long want_disk = c->config->min_free_disk_space / MIB;
     r->is_shortage = true;
     if (v.has_load && v.load_1m > c->config->max_load_1m)
         return refuse(r, "load avg %.2f > %.2f", v.load_1m, c->config->max_load_1m);
     if (v.has_memory && v.memory_mb < want_memory)
         return refuse(r, "available memory %lluMB < %lluMB", (unsigned long long)v.memory_mb, want_memory);
-    if (v.has_disk && v.disk_mb < want_disk)
-        return refuse(r, "free disk %lluMB < %lluMB", (unsigned long long)v.disk_mb, want_disk);
     r->is_shortage = false;
     return true;
+}
+
+// How far it is stands in the log where the pressure rose.
+static bool check_pressure(struct account_creation *c, struct account_refusal *r) {
+    (void)c;
+    if (!pressure_refuses(PRESSURE_ACCOUNTS))
+        return true;
+    r->is_shortage = true;
+    unsigned cause = 0;
+    while (cause + 1 < PRESSURE_N_CAUSES && pressure_level((enum pressure_cause)cause) == 0)
+        cause++;
+    return refuse(r, "the relay is overloaded: %s", pressure_cause_names[cause]);
 }
 
 typedef bool rule(struct account_creation *c, struct account_refusal *r);
 
 // In this order: what is cheap and certain first.
 static rule *const person_rules[] = {check_registration, check_password, check_local_part, NULL};
-static rule *const machine_rules[] = {check_nocreate, check_resources, NULL};
+static rule *const machine_rules[] = {check_nocreate, check_resources, check_pressure, NULL};
 
 static bool allow(rule *const *rules, struct account_creation *c, struct account_refusal *r) {
     *r = (struct account_refusal){.reason = ""};

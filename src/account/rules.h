@@ -25,7 +25,7 @@ struct account_creation {
 };
 
 struct account_refusal {
-    bool is_shortage; // the machine lacks something; an operator wants to know
+    bool is_shortage; // the machine lacks something now: come again later; an operator wants to know
     char reason[96];  // "available memory 120MB < 200MB"; never the name or the password
 };
 

@@ -16,6 +16,7 @@
 
 #include "account/resources.h"
 #include "base/clock.h"
+#include "base/pressure.h"
 
 static char dir[64];
 static uint64_t now_us;
@@ -64,7 +65,7 @@ static const char *try_as(const char *address, const char *password, const char 
     char state_dir[128], nocreate[128];
     (void)snprintf(state_dir, sizeof(state_dir), "state_dir=%s", dir);
     (void)snprintf(nocreate, sizeof(nocreate), "nocreate_path=%s/nocreate", dir);
-    const char *const overrides[] = {"mail_domain=a.org", "min_free_disk_space=0", state_dir, nocreate, setting, NULL};
+    const char *const overrides[] = {"mail_domain=a.org", state_dir, nocreate, setting, NULL};
     struct config *config = config_parse(SLICE_EMPTY, "test", overrides, NULL, NULL);
     assert_non_null(config);
     struct account_resources *resources = account_resources_new(dir);
@@ -148,27 +149,29 @@ static void shortages(void **state) {
     assert_string_equal(try_as(name, password, "max_load_1m=0.5"), "");
 }
 
-static void a_full_disk(void **state) {
-    assert_string_equal(try_as(name, password, "min_free_disk_space=0"), "");
-    const char *reason = try_as(name, password, "min_free_disk_space=1024T");
-    const char *end = " < 1073741824MB";
-    assert_int_equal(strncmp(reason, "free disk ", 10), 0);
-    assert_string_equal(reason + strlen(reason) - strlen(end), end);
-    assert_string_equal(try_as(name, password, "state_dir=/nowhere/at/all"), "");
+static void under_pressure(void **state) {
+    static const unsigned of_disk[PRESSURE_N_CAUSES] = {[PRESSURE_DISK] = 1}, of_all[PRESSURE_N_CAUSES] = {1, 3, 3, 2},
+                          none[PRESSURE_N_CAUSES] = {0};
+    pressure_publish(of_disk);
+    assert_string_equal(try_as(name, password, NULL), "the relay is overloaded: disk");
+    pressure_publish(of_all);
+    assert_string_equal(try_as(name, password, NULL), "the relay is overloaded: load");
+    pressure_publish(none);
+    assert_string_equal(try_as(name, password, NULL), "");
 }
 
 static void values_are_kept_for_a_second(void **state) {
     struct account_resources *r = account_resources_new(dir);
     struct account_resource_values v;
-    account_resources_read(r, dir, &v);
-    assert_true(v.has_load && v.has_memory && v.has_disk);
+    account_resources_read(r, &v);
+    assert_true(v.has_load && v.has_memory);
     assert_int_equal(v.memory_mb, 1000);
     write_file("meminfo", "MemAvailable: 2048 kB\n");
     clock_set_fake(now_us + 999999, 1800000000); // a jump of the wall clock is nothing
-    account_resources_read(r, dir, &v);
+    account_resources_read(r, &v);
     assert_int_equal(v.memory_mb, 1000);
     clock_set_fake(now_us + 1000000, 1600000000);
-    account_resources_read(r, dir, &v);
+    account_resources_read(r, &v);
     assert_int_equal(v.memory_mb, 2);
     account_resources_free(r);
     account_resources_free(NULL);
@@ -177,8 +180,8 @@ static void values_are_kept_for_a_second(void **state) {
 static void the_real_machine_can_be_read(void **state) {
     struct account_resources *r = account_resources_new("/proc");
     struct account_resource_values v;
-    account_resources_read(r, "/", &v);
-    assert_true(v.has_load && v.has_memory && v.has_disk);
+    account_resources_read(r, &v);
+    assert_true(v.has_load && v.has_memory);
     assert_true(v.memory_mb > 0);
     account_resources_free(r);
 }
@@ -188,7 +191,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(names_and_passwords, setup, teardown),
         cmocka_unit_test_setup_teardown(the_nocreate_file, setup, teardown),
         cmocka_unit_test_setup_teardown(shortages, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_full_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(under_pressure, setup, teardown),
         cmocka_unit_test_setup_teardown(values_are_kept_for_a_second, setup, teardown),
         cmocka_unit_test(the_real_machine_can_be_read),
     };

@@ -9,6 +9,7 @@
 #include "imap/envelope.h"
 #include "imap/fetch_items.h"
 #include "imap/session.h"
+#include "imap/shown.h"
 #include "imap/verbs.h"
 #include "imap/writer.h"
 #include "mail/date.h"
@@ -224,6 +225,7 @@ static void step(struct imap_command *cmd) {
     conn_write(s->conn, ")\r\n", 3);
     if (run->request.sets_seen && !s->view->read_only && (m->flags & STORE_FLAG_SEEN) == 0)
         uid_list_add(&run->unseen, m->uid);
+    imap_shown_fetched(s, m->uid, m->size);
     run->message_open = false;
     run->item = 0;
     run->message++;

@@ -2,6 +2,7 @@
 // SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691).
 #include "imap/mailbox_name.h"
 #include "imap/session.h"
+#include "imap/shown.h"
 #include "imap/verbs.h"
 #include "store/mailbox_ops.h"
 
@@ -44,6 +45,7 @@ static void on_opened(struct imap_command *cmd) {
     imap_view_load(v, opened);
     v->n_told = v->uids.n;
     imap_session_select(cmd->session, v);
+    imap_shown_selected(cmd->session, opened);
     write_selected(cmd, v, opened->ret_first_unseen_uid);
     imap_finish(cmd, v->read_only ? "OK [READ-ONLY] Examine completed" : "OK [READ-WRITE] Select completed");
 }

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 
 #include "account/account.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "imap/counts.h"
 #include "imap/session.h"
 #include "imap/verbs.h"
 #include "imap/writer.h"
@@ -19,6 +21,7 @@ void *imap_command_alloc(struct imap_command *cmd, size_t size) {
 static struct imap_command *command_new(struct imap_session *s) {
     struct imap_command *cmd = MEM_NEW(struct imap_command);
     cmd->session = s;
+    cmd->began_us = clock_mono_us();
     arena_init(&cmd->arena, IMAP_ARENA_MAX);
     return cmd;
 }
@@ -125,6 +128,7 @@ static void conclude(struct imap_command *cmd) {
     conn_write(s->conn, "\r\n", 2);
     // A refused login counts too: nobody may try passwords for ever on one connection.
     bool refused = cmd->reply[0] == 'B' || (cmd->reply[0] == 'N' && s->state == IMAP_STATE_NOT_AUTHENTICATED);
+    imap_count_command(cmd->verb != NULL ? &cmd->verb->name : NULL, cmd->reply, clock_mono_us() - cmd->began_us);
     s->command = NULL;
     imap_command_free(cmd);
     imap_session_command_done(s, refused);

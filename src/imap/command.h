@@ -36,7 +36,8 @@ struct imap_verb {
 struct imap_command {
     struct imap_session *session;
     const struct imap_verb *verb;
-    struct slice tag; // borrowed from text
+    uint64_t began_us; // monotonic
+    struct slice tag;  // borrowed from text
     bool uid;
     struct imap_parser args; // after the verb, at the blank or the end
     struct arena arena;

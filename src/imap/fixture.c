@@ -22,7 +22,7 @@
 #include "net/worker.h"
 #include "store/message_ops.h"
 
-enum { WAIT_MS = 2000, OVERRIDES_MAX = 16 };
+enum { WAIT_MS = 30 * 1000, OVERRIDES_MAX = 16 };
 
 static void on_complaint(void *arg, const struct config_complaint *c) {
     print_error("%s\n", c->text);

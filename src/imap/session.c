@@ -4,12 +4,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "imap/capability.h"
 #include "imap/command.h"
+#include "imap/counts.h"
 #include "imap/share.h"
-
-static struct metric_level idling = METRIC_LEVEL("martlet_imap_idle", "IMAP sessions that wait for news in IDLE");
 
 // ---- life ----
 
@@ -74,7 +72,7 @@ static void on_close(void *session, enum conn_end why) {
     imap_view_free(s->view);
     s->view = NULL;
     if (s->idle_tag != NULL)
-        metric_lower(&idling, 0, 1);
+        imap_count_idling(-1);
     free(s->idle_tag);
     s->idle_tag = NULL;
     imap_reader_done(&s->reader);
@@ -200,7 +198,7 @@ static void on_literal(struct imap_session *s) {
 static void end_idle(struct imap_session *s, struct slice line) {
     char *tag = s->idle_tag;
     s->idle_tag = NULL;
-    metric_lower(&idling, 0, 1);
+    imap_count_idling(-1);
     bool done = slice_eq_ci(slice_trim(line), SLICE("DONE"));
     imap_reader_reset(&s->reader);
     conn_set_timeout(s->conn, IMAP_TIMEOUT_MS);
@@ -310,7 +308,7 @@ const struct conn_ops imap_session_ops = {
 
 void imap_session_begin_idle(struct imap_session *s, struct slice tag) {
     s->idle_tag = slice_dup(tag);
-    metric_raise(&idling, 0, 1);
+    imap_count_idling(1);
     s->reader.raw = true;
     conn_set_timeout(s->conn, IMAP_IDLE_KEEPALIVE_MS);
 }

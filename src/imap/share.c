@@ -40,3 +40,13 @@ void imap_share_leave(struct table *t, uint64_t account_id) {
         table_remove(t, key);
     table_unlock(t, key);
 }
+
+bool imap_share_has(struct table *t, uint64_t account_id) {
+    struct hash128 key = key_of(account_id);
+    const uint32_t *count = table_lock(t, key, false, NULL);
+    if (count == NULL)
+        return false;
+    bool has = *count > 0;
+    table_unlock(t, key);
+    return has;
+}

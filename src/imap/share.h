@@ -18,3 +18,5 @@ void imap_share_free(struct table *t); // NULL is accepted; every session is gon
 // Counts a session in. False: the account has as many as it may have, and this one is not counted.
 MUST_USE bool imap_share_enter(struct table *t, uint64_t account_id);
 void imap_share_leave(struct table *t, uint64_t account_id);
+// Whether it has any session now.
+bool imap_share_has(struct table *t, uint64_t account_id);

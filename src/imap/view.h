@@ -21,6 +21,7 @@ struct imap_view {
     uint64_t origin; // of the session's own operations
     uint64_t mailbox_id;
     uint32_t uid_validity, uid_next;
+    uint32_t shown_uid; // imap/shown.h: large ones up to this UID were noted
     bool read_only, loaded;
     struct uid_list uids;    // index + 1 is the sequence number
     uint32_t n_told;         // the client knows of the first n_told; those after came since

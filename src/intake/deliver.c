@@ -54,6 +54,7 @@ static void on_body_finished(void *arg, enum store_status status) {
     struct store_deliver *d = store_deliver_new(t->body, t->identity);
     t->body = NULL;
     d->sender_id = t->account_id;
+    d->since_us = t->finished_us;
     const struct recipient *own = find_own(t);
     for (size_t i = 0; i < t->recipients.n; i++) {
         const struct recipient *r = &t->recipients.list[i];

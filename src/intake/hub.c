@@ -7,7 +7,9 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "intake/counts.h"
 #include "intake/id_map.h"
 
 enum { SHARDS = 64, LOOPS_MAX = 64 };
@@ -154,8 +156,11 @@ static void tell_audience(struct audience *a, const struct store_change *change)
 static void run_event(struct loop_task *task) {
     struct event *e = CONTAINER_OF(task, struct event, task);
     const struct id_map_slot *slot = id_map_find(&e->target->audiences, e->change.mailbox_id);
-    if (slot != NULL) // else the last watcher left while the event was on its way
+    if (slot != NULL) { // else the last watcher left while the event was on its way
         tell_audience(slot->value.ptr, &e->change);
+        if (e->change.since_us != 0)
+            intake_count_notice(clock_mono_us() - e->change.since_us);
+    }
     free(e);
 }
 

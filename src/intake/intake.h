@@ -50,6 +50,10 @@ struct intake_reply {
     char text[INTAKE_REPLY_MAX];
 };
 
+// Whether nothing new is taken at the moment (base/pressure.h): the reply for who comes with a message, before any of
+// it is read. NULL: go on.
+const char *intake_overloaded(void);
+
 // Begins a submission (MAIL FROM). Slices are copied. The mail_from is checked at RCPT, not here: clients look for the
 // refusal in the result of each recipient.
 struct intake_txn *intake_txn_new(struct intake *in, struct loop *loop, const struct intake_sender *sender,

@@ -87,6 +87,7 @@ struct intake_txn {
     struct dkim_verifier *verifier;   // inbound, unless it will be refused or there is nothing to verify
 
     // The end.
+    uint64_t finished_us;    // monotonic: when the last octet had come
     enum gate_kind kind;     // of the reading that is delivered
     struct store_body *body; // the same, then that of the bounce
     uint8_t identity[IDENTITY_SIZE], bounce_identity[IDENTITY_SIZE];

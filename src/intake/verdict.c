@@ -4,6 +4,7 @@
 // when, does not depend on who is there.
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "intake/counts.h"
 #include "intake/policy.h"
@@ -13,7 +14,7 @@
 // ---- answering ----
 
 void intake_txn_answer(struct intake_txn *t) {
-    intake_count_answer(t->inbound, &t->reply);
+    intake_count_answer(t->inbound, &t->reply, clock_mono_us() - t->finished_us);
     t->on_done(t->on_done_arg, &t->reply);
 }
 
@@ -116,6 +117,7 @@ static void refuse_inbound(struct intake_txn *t, const char *why) {
 }
 
 static void accept_inbound(struct intake_txn *t, enum dkim_variant chosen, const char *why) {
+    intake_count_kind(t->readings[chosen].kind);
     log_info("intake.inbound", "mail=%s why=\"%s\"", name_of(t->readings[chosen].kind), why);
     accept(t, chosen);
 }
@@ -206,6 +208,7 @@ void intake_txn_finish(struct intake_txn *t, void (*on_done)(void *arg, const st
     ASSERT(t->on_done == NULL && t->recipients.n > 0);
     t->on_done = on_done;
     t->on_done_arg = arg;
+    t->finished_us = clock_mono_us();
     intake_txn_end_content(t);
     for (size_t i = 0; i < ARRAY_LEN(t->readings); i++)
         finish_gate(&t->readings[i]);

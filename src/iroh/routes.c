@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/pressure.h"
 #include "base/table.h"
 #include "http/http.h"
 #include "http/route.h"
@@ -59,7 +60,7 @@ static bool is_admitted(struct iroh_relay *r, struct http_exchange *x) {
         refuse_for_a_while(x, IROH_REFUSED_RATE);
         return false;
     }
-    if (conn_limits_enter(r->limits, &peer, &admission))
+    if (!pressure_refuses(PRESSURE_CONNECTIONS) && conn_limits_enter(r->limits, &peer, &admission))
         conn_limits_leave(r->limits, &peer);
     if (admission == CONN_ADMITTED)
         return true;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pressure.h"
 #include "http/web/test_site.h"
 #include "iroh/dialect_b.h"
 #include "iroh/fixture.h"
@@ -200,6 +201,17 @@ static void test_too_many(void **state) {
     end(b);
 }
 
+static void test_overload(void **state) {
+    static const unsigned accounts[PRESSURE_N_CAUSES] = {[PRESSURE_MEMORY] = 1},
+                          connections[PRESSURE_N_CAUSES] = {[PRESSURE_MEMORY] = 2}, none[PRESSURE_N_CAUSES] = {0};
+    pressure_publish(accounts);
+    assert_answer(true, "101");
+    pressure_publish(connections);
+    assert_answer(true, "503");
+    pressure_publish(none);
+    assert_answer(true, "101");
+}
+
 // 50 at once, then ten a second.
 static void test_too_often(void **state) {
     clock_set_fake(1000 * 1000, 1800000000);
@@ -219,8 +231,8 @@ static void test_too_often(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(test_dialect_a), T(test_early_octets), T(test_dialect_b), T(test_refused_requests),
-        T(test_ping),      T(test_where),        T(test_too_many),  T(test_too_often),
+        T(test_dialect_a), T(test_early_octets), T(test_dialect_b), T(test_refused_requests), T(test_ping),
+        T(test_where),     T(test_too_many),     T(test_overload),  T(test_too_often),
     };
     return cmocka_run_group_tests_name("iroh_routes", tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/attempts.h"
 #include "queue/words.h"
 
 enum {
@@ -189,6 +190,7 @@ static void on_smtp_answered(struct courier *c) {
 static void on_sent(void *arg, const struct transport_end *e) {
     struct courier *c = arg;
     c->sending = false;
+    queue_count_attempt(c->at, e, clock_mono_us() - c->sent_us);
     c->letter->wire.read_cancel(&c->letter->wire);
     if (e->result == TRANSPORT_BROKEN)
         on_broken(c, e);
@@ -206,6 +208,7 @@ static void send_by(struct courier *c, enum courier_transport by) {
     if (c->channels[by] == NULL)
         c->channels[by] = t->open(t->arg, &c->route->hosts[c->host]);
     c->sending = true;
+    c->sent_us = clock_mono_us();
     t->send(c->channels[by], &c->letter->wire, on_sent, c);
 }
 

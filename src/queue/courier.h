@@ -52,6 +52,7 @@ struct courier {
     bool https_failed, https_was_skipped; // at this host
     bool https_refused;                   // it failed with an answer
     bool sending;
+    uint64_t sent_us; // monotonic: when that began
     struct transport_reply last_error;
     void (*on_end)(void *arg, const struct courier_end *end);
     void *on_end_arg;

@@ -172,7 +172,7 @@ static size_t resident(void) {
     (void)slice_next_word(&rest);
     uint64_t pages = 0;
     assert_true(slice_to_u64(slice_next_word(&rest), &pages));
-    return (size_t)pages * 4096;
+    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 // 10,000 letters to 1,000 dead domains, with signatures of 2 KiB before them, beside a live one.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the queue counts, for those who watch over the relay.
 #include "base/metrics.h"
+#include "queue/attempts.h"
 #include "queue/queue_internal.h"
 
 static const char *const total_values[] = {"sent-https", "sent-smtp", "deferred", "bounced"};
@@ -33,6 +34,7 @@ static struct metric_gauge failures =
     METRIC_TOTAL("martlet_queue_failed_attempts", "Attempts in which no host of a destination answered");
 
 void queue_metrics_open(struct queue *q) {
+    queue_attempts_register();
     metric_gauge_open(&recipients, read_recipients, q);
     metric_gauge_open(&in_memory, read_in_memory, q);
     metric_gauge_open(&failures, read_failures, q);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/pressure.h"
 #include "turn/server_fixture.h"
 
 static const char *const NOTHING[] = {NULL};
@@ -314,11 +315,30 @@ static void test_no_port_left(void **state) {
     fixture_stop(&f);
 }
 
+// Calls that stand are kept, and no new one begins.
+static void test_overload(void **state) {
+    static const unsigned connections[PRESSURE_N_CAUSES] = {[PRESSURE_FILES] = 2}, none[PRESSURE_N_CAUSES] = {0};
+    struct fixture f;
+    fixture_start(&f, NOTHING);
+    struct client a, b;
+    client_open(&a, &f, "127.0.0.1", 0);
+    client_open(&b, &f, "127.0.0.1", 0);
+    assert_int_equal(client_allocate(&a, NULL), 0);
+    pressure_publish(connections);
+    assert_int_equal(client_allocate(&b, NULL), 508);
+    assert_int_equal(client_refresh(&a, 600), 0);
+    pressure_publish(none);
+    assert_int_equal(client_allocate(&b, NULL), 0);
+    client_close(&a);
+    client_close(&b);
+    fixture_stop(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_allocate_errors), cmocka_unit_test(test_lifetimes), cmocka_unit_test(test_retransmission),
         cmocka_unit_test(test_even_port),       cmocka_unit_test(test_families),  cmocka_unit_test(test_quotas),
-        cmocka_unit_test(test_no_port_left),
+        cmocka_unit_test(test_no_port_left),    cmocka_unit_test(test_overload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 // same answer.
 #include <string.h>
 
+#include "base/pressure.h"
 #include "turn/allocation.h"
 #include "turn/answer.h"
 #include "turn/homes.h"
@@ -114,6 +115,8 @@ void turn_request_allocate(struct turn_request *r) {
     }
     struct plan plan;
     unsigned error = check(r, &plan);
+    if (error == 0 && pressure_refuses(PRESSURE_CONNECTIONS))
+        error = 508;
     if (error == 0)
         error = r->message->has & TURN_HAS_RESERVATION_TOKEN ? take_reserved(r, &plan) : take_ports(r, &plan);
     static const uint16_t dont_fragment = TURN_DONT_FRAGMENT;

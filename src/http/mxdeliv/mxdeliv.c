@@ -178,8 +178,11 @@ static void run(void *arg, struct http_exchange *x) {
     uint64_t octets_max = c->max_message_size + c->max_message_size / 2;
     config_release(s->config, c);
     struct net_address peer = conn_peer(http_exchange_conn(x));
+    const char *overload = intake_overloaded();
     if (r->has_length && r->length > octets_max)
         respond(x, too_large);
+    else if (overload != NULL)
+        respond(x, overload);
     else if (enter(s, &peer))
         start(s, x, &peer, octets_max);
     else

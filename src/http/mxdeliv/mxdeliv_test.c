@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/pressure.h"
 #include "config/config.h"
 #include "http/http.h"
 #include "http/mxdeliv/fake_intake.h"
@@ -152,6 +153,18 @@ static void test_refused_at_the_head(void **state) {
             fail_msg("%s: got %s, want %s", cases[i].fields, got, cases[i].want);
     }
     assert_int_equal(w.intake.n_finished, 0);
+}
+
+static void test_overload(void **state) {
+    static const unsigned disk[PRESSURE_N_CAUSES] = {[PRESSURE_DISK] = 3}, load[PRESSURE_N_CAUSES] = {3, 0, 0, 0},
+                          none[PRESSURE_N_CAUSES] = {0};
+    static const char head[] = "X-MAIL-FROM: a@a.example\r\nX-MAIL-TO: b@b.example\r\n";
+    pressure_publish(disk);
+    assert_string_equal(post(head, "body"), "503 452 4.3.1 Error: insufficient system storage");
+    pressure_publish(load);
+    assert_string_equal(post(head, "body"), "503 451 4.3.2 Error: too busy, try again later");
+    pressure_publish(none);
+    assert_string_equal(post(head, "body"), "200 250 OK");
 }
 
 static void test_verdicts(void **state) {
@@ -351,6 +364,7 @@ int main(void) {
         T(test_taken),
         T(test_expect),
         T(test_refused_at_the_head),
+        T(test_overload),
         T(test_verdicts),
         T(test_methods_and_paths),
         T(test_many_recipients),

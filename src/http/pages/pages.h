@@ -17,7 +17,7 @@ struct pages;
 
 // Which parts of a relay are in force here: the pages promise nothing that nobody keeps.
 struct pages_parts {
-    bool expiry;     // old messages, tokens and unused accounts are deleted, and full mailboxes make room
+    bool expiry;     // old messages, tokens and unused accounts are deleted, and what is oldest in a crowded mailbox
     bool push;       // devices are woken through the notification service
     bool federation; // mail from and to other relays
     bool calls;      // TURN: the packets of calls are passed on

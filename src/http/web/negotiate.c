@@ -59,6 +59,41 @@ bool negotiate_gzip(const struct http_field *fields, size_t n) {
     return gzip > 0 && gzip >= w.identity;
 }
 
+// Of "type;version=1.0.0;q=0.5": the weight, or -1 when it is not this type in this version.
+static int weigh_media(struct slice item, struct slice type, struct slice version) {
+    struct slice parameter, rest;
+    int weight = 1000;
+    bool more = slice_cut(item, ';', &parameter, &rest);
+    if (!slice_eq_ci(slice_trim(parameter), type))
+        return -1;
+    while (more) {
+        more = slice_cut(rest, ';', &parameter, &rest);
+        parameter = slice_trim(parameter);
+        if (slice_starts_with_ci(parameter, SLICE("q=")))
+            weight = parse_weight(slice_sub(parameter, 2, parameter.len));
+        else if (slice_starts_with_ci(parameter, SLICE("version=")) &&
+                 !slice_eq(slice_sub(parameter, 8, parameter.len), version))
+            return -1;
+    }
+    return weight;
+}
+
+int negotiate_media(const struct http_field *fields, size_t n, struct slice type, struct slice version) {
+    int best = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!slice_eq_ci(fields[i].name, SLICE("accept")))
+            continue;
+        struct slice item, rest = fields[i].value;
+        bool more = true;
+        while (more) {
+            more = slice_cut(rest, ',', &item, &rest);
+            int weight = weigh_media(item, type, version);
+            best = weight > best ? weight : best;
+        }
+    }
+    return best;
+}
+
 // Takes the next entity tag off the list, without "W/". False at its end, and at what is not a tag.
 static bool next_tag(struct slice *list, struct slice *ret) {
     struct slice s = *list;

@@ -20,5 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     // In two lines as in one.
     struct http_field lines[] = {fields[0], {SLICE("accept-encoding"), SLICE("identity;q=0")}};
     ASSERT(!wants_gzip || negotiate_gzip(lines, 2));
+    struct http_field accept = {SLICE("Accept"), value};
+    int weight = negotiate_media(&accept, 1, SLICE("text/plain"), SLICE("0.0.4"));
+    ASSERT(weight >= -1 && weight <= 1000);
     return 0;
 }

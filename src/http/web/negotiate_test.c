@@ -57,6 +57,33 @@ static void codings(void **state) {
     check(negotiate_gzip(NULL, 0), false, "no field");
 }
 
+static void media(void **state) {
+    static const struct {
+        const char *value;
+        int want; // of application/openmetrics-text in version 1.0.0
+    } cases[] = {
+        {"application/openmetrics-text", 1000},
+        {"application/openmetrics-text; version=1.0.0; charset=utf-8", 1000},
+        {"application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1", 500},
+        {"application/openmetrics-text;version=0.0.1;q=0.75, application/openmetrics-text ; version=1.0.0 ; Q=0.7",
+         700},
+        {"text/plain, APPLICATION/OpenMetrics-Text;q=0", 0},
+        {"application/openmetrics-text;q=nonsense", 0},
+        {"application/openmetrics-text;version=2.0.0", -1},
+        {"application/openmetrics-text;version=", -1},
+        {"application/openmetrics", -1},
+        {"*/*", -1},
+        {"", -1},
+        {";;,;q=1,", -1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_field f = {SLICE("Accept"), slice_from_cstr(cases[i].value)};
+        int got = negotiate_media(&f, 1, SLICE("application/openmetrics-text"), SLICE("1.0.0"));
+        if (got != cases[i].want)
+            fail_msg("\"%s\": got %d, want %d", cases[i].value, got, cases[i].want);
+    }
+}
+
 static void codings_in_two_lines(void **state) {
     struct http_field fields[] = {
         {SLICE("accept-encoding"), SLICE("br")},
@@ -101,6 +128,7 @@ static void copies(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codings),
+        cmocka_unit_test(media),
         cmocka_unit_test(codings_in_two_lines),
         cmocka_unit_test(copies),
     };

@@ -7,6 +7,7 @@
 #include "http/pages/pages.h"
 #include "http/pages/qr_image.h"
 #include "http/web/autoconfig.h"
+#include "zone/policy.h"
 
 enum {
     HTTPS_PORT = 443,
@@ -52,7 +53,7 @@ static void build_mta_sts(struct site *s) {
     buf_init(&s->mta_sts, SMALL_FILE_MAX);
     if (!s->place.has_public_certificate || config_domain_is_literal(s->config))
         return;
-    ASSERT(buf_printf(&s->mta_sts, "version: STSv1\r\nmode: enforce\r\nmx: %s\r\nmax_age: 2419200\r\n", s->host));
+    ASSERT(zone_policy_write(s->host, &s->mta_sts));
 }
 
 static void build_pages(struct site *s, const struct pages_parts *parts) {

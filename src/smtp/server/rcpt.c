@@ -30,6 +30,13 @@ void smtp_cmd_rcpt(struct smtp_session *s, struct slice argument) {
         smtp_session_refuse(s, "530 5.7.0 Authentication required");
         return;
     }
+    // Here and not at MAIL: clients look for the refusal in the result of each recipient.
+    const char *overload = intake_overloaded();
+    if (overload != NULL) {
+        s->n_refused++;
+        smtp_session_reply(s, "%s", overload);
+        return;
+    }
     struct intake_reply reply;
     bool ok = intake_txn_rcpt(s->txn, to, &reply);
     if (!ok && !is_temporary_number(&reply))

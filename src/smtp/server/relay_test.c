@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pressure.h"
 #include "smtp/parser.h"
 #include "smtp/server/dialogue.h"
 
@@ -135,6 +136,42 @@ static void test_messages(void **state) {
     play(scenes, ARRAY_LEN(scenes), true, NULL);
 }
 
+// Whoever comes with a message is asked to come again; one that has begun ends.
+static void test_overload(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        unsigned levels[PRESSURE_N_CAUSES];
+        const char *script;
+    } rows[] = {
+        {"level 2 takes mail",
+         {[PRESSURE_LOAD] = 2, [PRESSURE_MEMORY] = 2, [PRESSURE_FILES] = 2},
+         GREETED "TO bob\nMESSAGE\nS: 250 OK\nCOUNT 1\n"},
+        {"level 3",
+         {[PRESSURE_MEMORY] = 3},
+         GREETED FROM "C: RCPT TO:<bob@relay.test>\nS: 451 4.3.2 Error: too busy, try again later\nC: DATA\nS: 554*\n"
+                      "C: RSET\nS: 250*\nCOUNT 0\n"},
+        {"a full disk",
+         {[PRESSURE_DISK] = 3, [PRESSURE_LOAD] = 3},
+         GREETED FROM "C: RCPT TO:<bob@relay.test>\nS: 452 4.3.1 Error: insufficient system storage\nCOUNT 0\n"},
+    };
+    static const unsigned none[PRESSURE_N_CAUSES] = {0}, all[PRESSURE_N_CAUSES] = {3, 3, 3, 2};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        pressure_publish(rows[i].levels);
+        const struct scene scene = {rows[i].name, rows[i].script};
+        play(&scene, 1, true, NULL);
+        pressure_publish(none);
+    }
+    struct dialogue d;
+    dialogue_open_relay(&d, true, NULL);
+    assert_true(dialogue_run(&d, GREETED "TO bob\n"));
+    pressure_publish(all);
+    if (!dialogue_run(&d, "MESSAGE\nS: 250 OK\nCOUNT 1\n"))
+        fail_msg("%s", d.problem);
+    pressure_publish(none);
+    dialogue_close(&d);
+}
+
 // A relay without a name: its domain is the literal, and nobody outside speaks for it.
 static void test_literal(void **state) {
     (void)state;
@@ -216,13 +253,9 @@ static void test_life(void **state) {
 int main(void) {
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_clear),
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_literal),
-        cmocka_unit_test(test_too_many_recipients),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_in_clear), cmocka_unit_test(test_commands), cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_overload), cmocka_unit_test(test_literal),  cmocka_unit_test(test_too_many_recipients),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(test_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
