@@ -2,6 +2,7 @@
 // Accounts. The commands that change one first find its number; the list goes page by page.
 #include <stdio.h>
 
+#include "account/counts.h"
 #include "account/name.h"
 #include "admin/command.h"
 #include "admin/day.h"
@@ -136,13 +137,42 @@ void control_account_unblock(struct control_session *s, const json_t *request) {
     find(s, request, on_found_to_unblock);
 }
 
+// ---- creation ----
+
+static void on_created(struct control_session *s, struct store_op *op) {
+    const struct store_account_create *create = CONTAINER_OF(op, struct store_account_create, op);
+    if (op->status != STORE_OK)
+        control_fail_store(s, op->status);
+    else if (!create->ret_created)
+        control_fail(s, "there is an account %s already", s->address);
+    else
+        control_ok(s, json_pack("{s:s}", "address", s->address));
+}
+
+// Whatever the registration: the operator may. The password itself is never sent here, only what crypt(3) makes of it.
+void control_account_create(struct control_session *s, const json_t *request) {
+    struct slice hash = control_text(request, "hash");
+    if (!read_address(s, request))
+        return;
+    if (!account_local_part_is_valid(account_name_local_part(slice_from_cstr(s->address))))
+        control_fail(s, "a new address may have a-z, 0-9, \".\", \"_\" and \"-\" before its @");
+    else if (hash.len > STORE_PASSWORD_HASH_MAX || !slice_starts_with(hash, SLICE("$")))
+        control_fail(s, "that is no hash of a password");
+    else
+        control_submit(s, &store_account_create_new(slice_from_cstr(s->address), hash)->op, on_created);
+}
+
+// ---- deletion ----
+
 // Its messages go while the relay does other things; how many, is for who waits for the room.
 static void on_deleted(struct control_session *s, struct store_op *op) {
     const struct store_account_delete *d = CONTAINER_OF(op, struct store_account_delete, op);
-    if (op->status == STORE_OK)
-        control_ok(s, json_pack("{s:s, s:I}", "address", s->address, "messages", (json_int_t)d->ret_messages));
-    else
+    if (op->status != STORE_OK) {
         on_changed(s, op);
+        return;
+    }
+    account_count_deleted();
+    control_ok(s, json_pack("{s:s, s:I}", "address", s->address, "messages", (json_int_t)d->ret_messages));
 }
 
 static void on_found_to_delete(struct control_session *s, struct store_op *op) {

@@ -14,6 +14,7 @@
 
 static const struct control_command commands[] = {
     {"account-block", {ADDRESS}, true, control_account_block},
+    {"account-create", {ADDRESS, {"hash", JSON_STRING}}, true, control_account_create},
     {"account-delete", {ADDRESS}, true, control_account_delete},
     {"account-list", {{0}}, false, control_account_list},
     {"account-show", {ADDRESS}, false, control_account_show},
@@ -22,6 +23,7 @@ static const struct control_command commands[] = {
     {"challenge-set", {TOKEN, {"authorization", JSON_STRING}}, true, control_challenge_set},
     {"dkim-list", {{0}}, false, control_dkim_list},
     {"dkim-reload", {{0}}, true, control_dkim_reload},
+    {"expire-dry-run", {{"days", JSON_INTEGER}}, false, control_expire_dry_run},
     {"invitation-add", {{"uses", JSON_INTEGER}, {"days", JSON_INTEGER}}, true, control_invitation_add},
     {"invitation-delete", {TOKEN}, true, control_invitation_delete},
     {"invitation-list", {{0}}, false, control_invitation_list},

@@ -35,6 +35,7 @@ void control_account_list(struct control_session *s, const json_t *request);
 void control_account_show(struct control_session *s, const json_t *request);
 void control_account_block(struct control_session *s, const json_t *request);
 void control_account_unblock(struct control_session *s, const json_t *request);
+void control_account_create(struct control_session *s, const json_t *request);
 void control_account_delete(struct control_session *s, const json_t *request);
 
 // invitation_commands.c
@@ -56,6 +57,9 @@ void control_queue_drop(struct control_session *s, const json_t *request);
 void control_queue_list(struct control_session *s, const json_t *request);
 void control_queue_retry(struct control_session *s, const json_t *request);
 void control_queue_show(struct control_session *s, const json_t *request);
+
+// expire_commands.c
+void control_expire_dry_run(struct control_session *s, const json_t *request);
 
 // metrics_commands.c
 void control_metrics(struct control_session *s, const json_t *request);

@@ -41,6 +41,7 @@ static void read_counts(uint64_t ret[CONTROL_N_SERIES]) {
     ret[CONTROL_DELIVERED] = sum_of("martlet_deliveries", "delivered", NULL);
     ret[CONTROL_SENT] =
         sum_of("martlet_queue_recipients", "sent-https", NULL) + sum_of("martlet_queue_recipients", "sent-smtp", NULL);
+    ret[CONTROL_CREATED] = sum_of("martlet_created_accounts", NULL, NULL);
     ret[CONTROL_REFUSED] =
         sum_of("martlet_submitted_messages", NULL, "accepted") + sum_of("martlet_inbound_messages", NULL, "accepted");
 }

@@ -12,6 +12,7 @@ enum control_series {
     CONTROL_DELIVERED, // copies laid into mailboxes
     CONTROL_SENT,      // recipients elsewhere whose server took it
     CONTROL_REFUSED,   // from either
+    CONTROL_CREATED,   // accounts
     CONTROL_N_SERIES,
 };
 

@@ -34,18 +34,20 @@ static void write_page(struct control_session *s) {
     for (size_t i = 0; i < PAGE && m != NULL; i++, m = metrics_after(m)) {
         struct buf text;
         buf_init(&text, FAMILY_MAX);
-        ASSERT(openmetrics_write(m, &text)); // names and labels are ours, and so is their size
+        ASSERT(openmetrics_write(m, OPENMETRICS_1_0, &text)); // names and labels are ours, and so is their size
         write_text(s, &text);
     }
     s->next_metric = m;
     control_go_on(s, m != NULL ? write_page : write_aliases);
 }
 
-static void begin(struct control_session *s) {
+static void begin(struct store_gauges_asker *a) {
+    struct control_session *s = CONTAINER_OF(a, struct control_session, gauges);
     s->next_metric = metrics_first();
     write_page(s);
 }
 
 void control_metrics(struct control_session *s, const json_t *request) {
-    store_gauges_read(s, begin);
+    s->gauges = (struct store_gauges_asker){.store = s->server->store, .loop = conn_loop(s->conn), .next = begin};
+    store_gauges_read(&s->gauges);
 }

@@ -201,6 +201,7 @@ static void on_close(void *session, enum conn_end why) {
     struct control_session *s = session;
     if (s->op != NULL)
         store_op_cancel(s->op);
+    store_gauges_cancel(&s->gauges);
     loop_timer_done(&s->stall);
     json_decref(s->request);
     json_decref(s->answer);

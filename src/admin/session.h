@@ -7,11 +7,21 @@
 #include <jansson.h>
 
 #include "admin/control.h"
+#include "admin/store_gauges.h"
 #include "net/loop.h"
 #include "store/account_ops.h"
+#include "store/expiry_ops.h"
 #include "store/queue_ops.h"
 
 struct metric;
+
+// How far a dry run of expiry is.
+struct control_expiry {
+    struct store_expiry_bounds bounds;
+    enum store_expiry_rule rule;
+    struct store_expiry_item after;
+    uint64_t n_accounts, messages, octets; // of this rule
+};
 
 enum { CONTROL_LINE_MAX = 64 * 1024 }; // octets of a request without its end of line
 
@@ -34,7 +44,8 @@ struct control_session {
     uint64_t after;                               // what the last page ended with: an account, a message of the queue,
     int64_t after_time;                           // and the time that goes with it
     struct store_invitation_row after_invitation; // the same of invitations
-    void (*after_gauges)(struct control_session *s);
+    struct control_expiry expiry;
+    struct store_gauges_asker gauges;
     const struct metric *next_metric; // NULL: no more
     json_t *answer;                   // its last object, while it is being put together
 };

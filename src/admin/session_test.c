@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "account/offer.h"
+#include "account/password.h"
 #include "admin/fixture.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -147,6 +148,26 @@ static void test_account(void **state) {
          "{\"address\":\"alicealic@a.org\",\"messages\":0,\"ok\":true}\n");
     talk(c, "{\"command\":\"account-delete\",\"address\":\"alicealic\"}\n", NO("there is no account alicealic@a.org"));
     talk(c, "{\"command\":\"account-list\"}\n", YES);
+    conn_memory_free(c);
+}
+
+static void test_account_create(void **state) {
+    struct conn *c = control_fixture_connect(&fixture);
+    char hash[STORE_PASSWORD_HASH_MAX + 1], request[1024];
+    assert_true(account_password_hash("rzPp6fZ4PZYWZeFxG71qbt", hash));
+    (void)snprintf(request, sizeof(request),
+                   "{\"command\":\"account-create\",\"address\":\"made.by-me\",\"hash\":\"%s\"}\n", hash);
+    talk(c, request, "{\"address\":\"made.by-me@a.org\",\"ok\":true}\n");
+    talk(c, request, NO("there is an account made.by-me@a.org already"));
+    struct test_outcome o = test_login(&fixture.world, ACCOUNT_IMAP, "made.by-me@a.org", "rzPp6fZ4PZYWZeFxG71qbt");
+    assert_int_equal(o.verdict, ACCOUNT_OK);
+    assert_false(o.created);
+    talk(c, "{\"command\":\"account-create\",\"address\":\"alicealic\",\"hash\":\"secret\"}\n",
+         NO("that is no hash of a password"));
+    talk(c, "{\"command\":\"account-create\",\"address\":\"a%b\",\"hash\":\"$y$\"}\n",
+         NO("a new address may have a-z, 0-9, \\\".\\\", \\\"_\\\" and \\\"-\\\" before its @"));
+    talk(c, "{\"command\":\"account-create\",\"address\":\"alicealic\"}\n",
+         NO("account-create wants \\\"hash\\\", a text"));
     conn_memory_free(c);
 }
 
@@ -363,9 +384,10 @@ static void test_ends(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_requests), TEST(test_pieces),        TEST(test_long_line),        TEST(test_challenge),
-        TEST(test_account),  TEST(test_bad_addresses), TEST(test_long_list),        TEST(test_invitation),
-        TEST(test_links),    TEST(test_slow_reader),   TEST(test_many_invitations), TEST(test_ends),
+        TEST(test_requests),   TEST(test_pieces),         TEST(test_long_line),     TEST(test_challenge),
+        TEST(test_account),    TEST(test_account_create), TEST(test_bad_addresses), TEST(test_long_list),
+        TEST(test_invitation), TEST(test_links),          TEST(test_slow_reader),   TEST(test_many_invitations),
+        TEST(test_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "account/resources.h"
+#include "account/service.h"
 #include "admin/command.h"
 #include "admin/history.h"
 #include "admin/session.h"
@@ -45,8 +47,26 @@ bool control_attention_limit(json_t *attention, const char *what, uint64_t used,
     return true;
 }
 
+void control_limit(json_t *list, const char *name, uint64_t used, uint64_t limit, json_t *attention) {
+    if (limit == 0)
+        return;
+    (void)control_attention_limit(attention, name, used, limit);
+    ASSERT(json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "name", name, "used", (json_int_t)used, "limit",
+                                                 (json_int_t)limit)) == 0);
+}
+
 static json_t *attention_of(struct control_session *s) {
     return json_object_get(s->answer, "attention");
+}
+
+// The rows of the parts come first.
+static json_t *limits_of(struct control_session *s) {
+    json_t *limits = json_object_get(s->answer, "limits");
+    if (limits == NULL) {
+        limits = json_array();
+        ASSERT(json_object_set_new(s->answer, "limits", limits) == 0);
+    }
+    return limits;
 }
 
 static void put(struct control_session *s, const char *name, json_t *value) {
@@ -59,7 +79,7 @@ static void put(struct control_session *s, const char *name, json_t *value) {
 static json_t *describe_span(struct control_history *h, uint64_t seconds) {
     static const char *const names[CONTROL_N_SERIES] = {
         [CONTROL_SUBMITTED] = "submitted", [CONTROL_INBOUND] = "inbound", [CONTROL_DELIVERED] = "delivered",
-        [CONTROL_SENT] = "sent",           [CONTROL_REFUSED] = "refused",
+        [CONTROL_SENT] = "sent",           [CONTROL_REFUSED] = "refused", [CONTROL_CREATED] = "accounts",
     };
     json_t *span = json_object();
     for (size_t i = 0; i < CONTROL_N_SERIES; i++)
@@ -83,7 +103,13 @@ static json_int_t size_of(int dir, const char *name) {
     return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (json_int_t)st.st_size : 0;
 }
 
-static json_t *describe_store(const struct config *c, json_t *attention) {
+// Sizes. No sentence: what is too little of the disk is said in octets, below, and a mailbox is emptied by itself.
+static void add_octets(json_t *limits, const char *name, uint64_t used, uint64_t limit) {
+    ASSERT(json_array_append_new(limits, json_pack("{s:s, s:I, s:I, s:b}", "name", name, "used", (json_int_t)used,
+                                                   "limit", (json_int_t)limit, "octets", true)) == 0);
+}
+
+static json_t *describe_store(const struct config *c, json_t *limits, json_t *attention) {
     struct statvfs fs;
     int dir = open(c->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
@@ -93,9 +119,13 @@ static json_t *describe_store(const struct config *c, json_t *attention) {
                               size_of(dir, "martlet.db"), "journal_octets", size_of(dir, "martlet.db-wal"),
                               "files_octets", (json_int_t)metrics_read("martlet_stored_files_bytes"));
     (void)close(dir);
+    add_octets(limits, "the fullest mailbox", (uint64_t)metrics_read("martlet_fullest_account_bytes"),
+               c->max_mailbox_size);
     if (statvfs(c->state_dir, &fs) == 0) {
         uint64_t free_octets = (uint64_t)fs.f_bavail * fs.f_frsize, least = c->min_free_disk_space;
         ASSERT(json_object_set_new(store, "free_octets", json_integer((json_int_t)free_octets)) == 0);
+        uint64_t all_octets = (uint64_t)fs.f_blocks * fs.f_frsize;
+        add_octets(limits, "the disk", all_octets - free_octets, all_octets); // what root keeps for itself is taken
         if (free_octets < least + least / 4)
             control_attention(attention,
                               "the disk of %.200s has %llu MB left; no accounts are made below %llu MB "
@@ -104,6 +134,26 @@ static json_t *describe_store(const struct config *c, json_t *attention) {
                               (unsigned long long)(least / 1000000));
     }
     return store;
+}
+
+// ---- what new accounts want of the machine ----
+
+// The same numbers as the rules of account/rules.c have.
+static void judge_resources(const struct control_server *server, const struct config *c, json_t *attention) {
+    enum { MIB = 1024 * 1024 };
+    struct account_resource_values v;
+    if (server->accounts == NULL)
+        return;
+    account_resources_read(server->accounts->resources, &v);
+    unsigned long long want_mb = c->min_available_memory / MIB;
+    if (v.has_load && v.load_1m > c->max_load_1m)
+        control_attention(attention, "the load of this machine is %.2f; no accounts are made above %g (max_load_1m)",
+                          v.load_1m, c->max_load_1m);
+    if (v.has_memory && v.memory_mb < want_mb)
+        control_attention(attention,
+                          "this machine has %llu MB of memory available; no accounts are made below %llu MB "
+                          "(min_available_memory)",
+                          (unsigned long long)v.memory_mb, want_mb);
 }
 
 // ---- the queue ----
@@ -157,7 +207,7 @@ static void list_page(struct control_session *s) {
 }
 
 // From the gauges that were just read.
-static bool describe_queue(json_t *attention, json_t **ret) {
+static bool describe_queue(json_t *limits, json_t *attention, json_t **ret) {
     const struct metric *waiting = metrics_find("martlet_queue_waiting");
     int64_t n[3];
     for (size_t i = 0; i < ARRAY_LEN(n); i++)
@@ -166,25 +216,28 @@ static bool describe_queue(json_t *attention, json_t **ret) {
     *ret = json_pack("{s:I, s:I, s:I, s:I, s:[]}", "destinations", (json_int_t)n[0], "messages", (json_int_t)n[1],
                      "recipients", (json_int_t)n[2], "oldest_s",
                      (json_int_t)metrics_read("martlet_queue_oldest_seconds"), "largest");
-    (void)control_attention_limit(attention, "places in the queue", (uint64_t)n[1], STORE_QUEUE_DUES_MAX);
+    control_limit(limits, "places in the queue", (uint64_t)n[1], STORE_QUEUE_DUES_MAX, attention);
     return true;
 }
 
 // ---- all of it ----
 
-static void describe(struct control_session *s) {
+static void describe(struct store_gauges_asker *a) {
+    struct control_session *s = CONTAINER_OF(a, struct control_session, gauges);
     const struct control_server *server = s->server;
     const struct config *c = config_acquire(server->config);
-    s->answer = json_pack("{s:s, s:s, s:I, s:[]}", "version", MARTLET_VERSION, "domain", c->mail_domain, "uptime_s",
-                          (json_int_t)((clock_mono_ms() - server->started_ms) / 1000), "attention");
+    s->answer =
+        json_pack("{s:b, s:s, s:s, s:I, s:[]}", "running", true, "version", MARTLET_VERSION, "domain", c->mail_domain,
+                  "uptime_s", (json_int_t)((clock_mono_ms() - server->started_ms) / 1000), "attention");
     ASSERT(s->answer != NULL);
     for (size_t i = 0; i < server->n_sections; i++)
         put(s, server->sections[i].name, server->sections[i].describe(server->sections[i].arg, attention_of(s)));
     put(s, "messages", describe_messages(server->history));
-    put(s, "store", describe_store(c, attention_of(s)));
+    put(s, "store", describe_store(c, limits_of(s), attention_of(s)));
+    judge_resources(server, c, attention_of(s));
     config_release(server->config, c);
     json_t *queue;
-    if (!describe_queue(attention_of(s), &queue)) {
+    if (!describe_queue(limits_of(s), attention_of(s), &queue)) {
         fail_queue(s);
         return;
     }
@@ -194,5 +247,6 @@ static void describe(struct control_session *s) {
 }
 
 void control_status(struct control_session *s, const json_t *request) {
-    store_gauges_read(s, describe);
+    s->gauges = (struct store_gauges_asker){.store = s->server->store, .loop = conn_loop(s->conn), .next = describe};
+    store_gauges_read(&s->gauges);
 }

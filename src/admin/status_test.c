@@ -40,7 +40,8 @@ static int open_fixture(void **state) {
     char state_dir[128];
     control_fixture_open(&fixture, NULL);
     (void)snprintf(state_dir, sizeof(state_dir), "state_dir=%s", fixture.world.dir);
-    const char *const settings[] = {state_dir, "min_free_disk_space=0M", NULL};
+    const char *const settings[] = {state_dir, "min_free_disk_space=0M", "max_load_1m=100000", "min_available_memory=0",
+                                    NULL};
     struct config *c = config_parse(SLICE("[params]\nmail_domain = a.org\n"), "test.ini", settings, on_complaint, NULL);
     assert_non_null(c);
     config_holder_replace(fixture.world.config, c);
@@ -91,6 +92,34 @@ static void test_status(void **state) {
     conn_memory_free(c);
 }
 
+// Each limit is a row, of the parts and of this room, whether it is near or not.
+static void test_rows_of_limits(void **state) {
+    json_t *list = json_array(), *attention = json_array();
+    control_limit(list, "cups", 79, 100, attention);
+    control_limit(list, "pots", 80, 100, attention);
+    control_limit(list, "no limit", 5, 0, attention);
+    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "used")), 79);
+    assert_int_equal(json_array_size(attention), 1);
+    assert_string_equal(json_string_value(json_array_get(attention, 0)), "pots: 80 of 100 are in use");
+    json_decref(list);
+    json_decref(attention);
+
+    struct conn *c = control_fixture_connect(&fixture);
+    json_t *answer = status(c), *row;
+    size_t i, n_known = 0;
+    json_array_foreach(json_object_get(answer, "limits"), i, row) {
+        const char *name = json_string_value(json_object_get(row, "name"));
+        n_known += strcmp(name, "the disk") == 0 || strcmp(name, "places in the queue") == 0 ||
+                   strcmp(name, "the fullest mailbox") == 0;
+        assert_true(json_integer_value(json_object_get(row, "limit")) > 0);
+    }
+    assert_int_equal(n_known, 3);
+    assert_true(json_is_true(json_object_get(answer, "running")));
+    json_decref(answer);
+    conn_memory_free(c);
+}
+
 static void test_limits(void **state) {
     static const struct {
         unsigned cups;
@@ -133,6 +162,7 @@ static void test_metrics(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status),
+        cmocka_unit_test(test_rows_of_limits),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_metrics),
     };

@@ -7,7 +7,6 @@
 
 #include "martlet/command.h"
 #include "martlet/operator.h"
-#include "base/suggest.h"
 
 enum { COLUMN_MIN = 20, SIZE_TEXT_MAX = 32 };
 
@@ -156,23 +155,18 @@ static int delete (const struct operator_options *o, const char *address) {
 static const struct verb {
     const char *name;
     bool wants_address;
+    const char *options; // for operator_refuse_others()
     int (*run)(const struct operator_options *o, const char *address);
 } verbs[] = {
-    {"list", false, list},      {"show", true, show},     {"block", true, block},
-    {"unblock", true, unblock}, {"delete", true, delete},
+    {"list", false, "j", list},     {"show", true, "j", show},     {"block", true, "", block},
+    {"unblock", true, "", unblock}, {"delete", true, "y", delete},
 };
 
 static const struct verb *find_verb(const char *name) {
     const char *names[ARRAY_LEN(verbs)];
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         names[i] = verbs[i].name;
-        if (strcmp(name, verbs[i].name) == 0)
-            return &verbs[i];
-    }
-    const char *near = suggest(name, names, ARRAY_LEN(names));
-    if (near != NULL)
-        command_misuse(&account_command, "no \"%s\" here, did you mean \"%s\"", name, near);
-    command_misuse(&account_command, "what is \"%s\"?", name);
+    return &verbs[operator_find_verb(&account_command, name, names, ARRAY_LEN(names))];
 }
 
 static int run_account(int argc, char **argv) {
@@ -182,11 +176,12 @@ static int run_account(int argc, char **argv) {
     if (optind == argc)
         command_misuse(&account_command, "list, show, block, unblock or delete is wanted");
     const struct verb *v = find_verb(argv[optind++]);
+    operator_refuse_others(&account_command, &o, v->name, v->options);
     const char *address = v->wants_address && optind < argc ? argv[optind++] : NULL;
     if (v->wants_address && address == NULL)
         command_misuse(&account_command, "%s wants an address", v->name);
     if (optind < argc)
-        command_misuse(&account_command, "what is \"%s\"?", argv[optind]);
+        command_refuse_word(&account_command, argv[optind]);
     return v->run(&o, address);
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "martlet/acme_helper.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,7 +10,6 @@
 #include "config/config.h"
 #include "martlet/acme_plan.h"
 #include "martlet/acme_status.h"
-#include "martlet/spawn.h"
 
 enum { REST_MS = 60 * 1000 };
 
@@ -41,7 +38,7 @@ static bool is_due(struct acme_helper *h, const struct config *config, bool has_
 }
 
 void acme_helper_look(struct acme_helper *h, const struct config *config, bool has_certificate) {
-    if (h->pid > 0 || !is_due(h, config, has_certificate)) {
+    if (h->process.pid > 0 || !is_due(h, config, has_certificate)) {
         h->has_looked = true;
         return;
     }
@@ -51,46 +48,20 @@ void acme_helper_look(struct acme_helper *h, const struct config *config, bool h
                           "--domain", config->mail_domain, "--directory", config->acme_directory,
                           "--email",  config->acme_email,  "--dns-hook",  config->acme_dns_hook,
                           NULL};
-    pid_t pid = spawn_helper(argv);
-    if (pid < 0) {
-        log_error("parent.helper", "error=\"%s\"", strerror(errno));
-        return;
-    }
-    h->pid = pid;
-    h->kill_at_ms = clock_mono_ms() + ACME_HELPER_LIFE_MAX_MS;
-}
-
-static void kill_all(const struct acme_helper *h) {
-    // The group is its own from before it runs; the process itself in case it has not come that far.
-    (void)kill(-h->pid, SIGKILL);
-    (void)kill(h->pid, SIGKILL);
+    (void)!helper_start(&h->process, argv, ACME_HELPER_LIFE_MAX_MS);
 }
 
 void acme_helper_check(struct acme_helper *h, uint64_t now_ms) {
-    if (h->pid == 0 || now_ms < h->kill_at_ms)
-        return;
-    log_error("parent.helper", "error=\"the ACME client hangs and is ended\" after_ms=%d", ACME_HELPER_LIFE_MAX_MS);
-    kill_all(h);
-    h->kill_at_ms = now_ms + ACME_HELPER_LIFE_MAX_MS;
+    helper_check(&h->process, now_ms, "the ACME client", ACME_HELPER_LIFE_MAX_MS);
 }
 
 void acme_helper_stop(struct acme_helper *h) {
-    if (h->pid == 0)
-        return;
-    kill_all(h);
-    while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    h->pid = 0;
+    helper_stop(&h->process);
 }
 
 bool acme_helper_ended(struct acme_helper *h, pid_t pid, int status) {
-    if (h->pid == 0 || pid != h->pid)
+    if (!helper_ended(&h->process, pid, status))
         return false;
-    // What it left behind, a hook that still runs, ends with it.
-    (void)kill(-pid, SIGKILL);
-    h->pid = 0;
     h->rest_until_ms = !WIFEXITED(status) || WEXITSTATUS(status) != 0 ? clock_mono_ms() + REST_MS : 0;
-    if (WIFSIGNALED(status))
-        log_error("parent.helper", "signal=%d", WTERMSIG(status));
     return true;
 }

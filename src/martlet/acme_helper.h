@@ -7,11 +7,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "martlet/helper.h"
+
 struct config;
 
 struct acme_helper {
-    pid_t pid; // 0: none runs
-    uint64_t kill_at_ms;
+    struct helper process;
     uint64_t rest_until_ms; // it has ended badly: a look is not taken again at once, whatever the status says
     bool has_looked;        // since the start of the program
     bool is_asked;          // an operator wants it at once

@@ -97,35 +97,36 @@ static void test_hangs(void **state) {
     struct acme_helper h = {0};
     uint64_t before = clock_mono_ms();
     acme_helper_look(&h, &config, false);
-    assert_true(h.pid > 0);
-    assert_true(h.kill_at_ms >= before + QUARTER_HOUR_MS && h.kill_at_ms <= clock_mono_ms() + QUARTER_HOUR_MS);
-    pid_t helper = h.pid, child = wait_for_child();
+    assert_true(h.process.pid > 0);
+    assert_true(h.process.kill_at_ms >= before + QUARTER_HOUR_MS &&
+                h.process.kill_at_ms <= clock_mono_ms() + QUARTER_HOUR_MS);
+    pid_t helper = h.process.pid, child = wait_for_child();
     // One at a time.
     h.is_asked = true;
     acme_helper_look(&h, &config, false);
-    assert_int_equal(h.pid, helper);
+    assert_int_equal(h.process.pid, helper);
     h.is_asked = false;
 
-    acme_helper_check(&h, h.kill_at_ms - 1);
+    acme_helper_check(&h, h.process.kill_at_ms - 1);
     rest();
     assert_int_equal(waitpid(helper, NULL, WNOHANG), 0);
-    acme_helper_check(&h, h.kill_at_ms);
+    acme_helper_check(&h, h.process.kill_at_ms);
     int status = wait_for_end(helper);
     assert_killed(status);
     assert_killed(wait_for_end(child));
     assert_false(acme_helper_ended(&h, helper + 1, status));
     assert_true(acme_helper_ended(&h, helper, status));
-    assert_int_equal(h.pid, 0);
+    assert_int_equal(h.process.pid, 0);
 
     // The status says nothing that would keep it from another look; that it ended badly does.
     acme_helper_look(&h, &config, false);
-    assert_int_equal(h.pid, 0);
+    assert_int_equal(h.process.pid, 0);
     h.is_asked = true;
     acme_helper_look(&h, &config, false);
-    assert_true(h.pid > 0);
+    assert_true(h.process.pid > 0);
     child = wait_for_child();
     acme_helper_stop(&h);
-    assert_int_equal(h.pid, 0);
+    assert_int_equal(h.process.pid, 0);
     assert_killed(wait_for_end(child));
 }
 
@@ -139,19 +140,19 @@ static void test_patience(void **state) {
     // A restart and an operator do not count; another CA does, and so does the time.
     struct acme_helper h = {.is_asked = true};
     acme_helper_look(&h, &config, false);
-    assert_int_equal(h.pid, 0);
+    assert_int_equal(h.process.pid, 0);
     assert_false(h.is_asked);
     config.acme_directory = other_url;
     h.is_asked = true;
     acme_helper_look(&h, &config, false);
-    assert_true(h.pid > 0);
+    assert_true(h.process.pid > 0);
     (void)wait_for_child();
     acme_helper_stop(&h);
     config.acme_directory = url;
     status.next_attempt_s = now_s;
     assert_true(acme_status_write(fd, &status, error));
     acme_helper_look(&h, &config, false);
-    assert_true(h.pid > 0);
+    assert_true(h.process.pid > 0);
     (void)wait_for_child();
     acme_helper_stop(&h);
     assert_int_equal(unlinkat(fd, "status", 0), 0);

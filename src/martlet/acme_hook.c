@@ -22,6 +22,7 @@ static int run_program(const char *program, char **argv) {
     char *args[HOOK_ARGS + 2] = {(char *)(uintptr_t)program};
     for (int i = 0; i < HOOK_ARGS; i++)
         args[i + 1] = argv[i];
+    (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); // that of this very program (martlet/acme_run.c)
     (void)execv(program, args);
     (void)fprintf(stderr, "martlet: acme_dns_hook %s cannot be run: %s\n", program, strerror(errno));
     return DECLINED;

@@ -196,3 +196,21 @@ void acme_reason_find(struct slice output, const char *identifier, const char *u
     if (!explain_problem(ret, output, identifier, uses_dns))
         explain_words(ret, output, identifier, url);
 }
+
+static bool is_url(struct slice s) {
+    bool ok = slice_starts_with(s, SLICE("https://"));
+    for (size_t i = 0; i < s.len; i++)
+        ok = ok && s.ptr[i] > ' ' && s.ptr[i] <= '~' && strchr("\";\\", s.ptr[i]) == NULL;
+    return ok;
+}
+
+void acme_reason_account(struct slice output, char *ret, size_t size) {
+    static const char *const words[] = {"uacme: account location: ", "uacme: account created at "};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        struct slice url = last_line(output, slice_from_cstr(words[i]));
+        if (is_url(url) && url.len < size) {
+            (void)snprintf(ret, size, "%.*s", SLICE_FMT(url));
+            return;
+        }
+    }
+}

@@ -20,3 +20,5 @@ struct acme_reason {
 // dns-01 was the challenge.
 void acme_reason_find(struct slice output, const char *identifier, const char *url, bool uses_dns,
                       struct acme_reason *ret);
+// The URL of our account (RFC 8555 section 7.3), if the client has told it with -v; else *ret stays as it is.
+void acme_reason_account(struct slice output, char *ret, size_t size);

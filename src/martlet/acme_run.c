@@ -2,6 +2,7 @@
 // `martlet acme-run`: one look at the certificate by a helper process of the parent's. Where it is due, or a name is
 // missing in it, it has uacme(1) ask for another one. How it went stands in STATE/acme/status. Not for people.
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -100,10 +101,20 @@ static void plan_retry(struct attempt *a) {
     (void)snprintf(a->status.limited_by, sizeof(a->status.limited_by), "%s", patience_s > 0 ? a->url : "");
 }
 
+// What the client has told of the account at this CA.
+static void take_account(struct attempt *a, struct slice output) {
+    char url[ACME_URL_MAX] = "";
+    acme_reason_account(output, url, sizeof(url));
+    if (url[0] == '\0')
+        return;
+    (void)snprintf(a->status.account, sizeof(a->status.account), "%s", url);
+    (void)snprintf(a->status.account_at, sizeof(a->status.account_at), "%s", a->url);
+}
+
 // Runs uacme with the options that are always the same, then `verb` and what follows, NULL-terminated.
 static bool run_client(struct attempt *a, const char *const *verb) {
-    const char *args[ACME_CLIENT_ARGS_MAX + 1] = {"-a", a->url, "-c", ".", "-h", a->hook, "-t", "EC", "-y"};
-    size_t n = 9;
+    const char *args[ACME_CLIENT_ARGS_MAX + 1] = {"-a", a->url, "-c", ".", "-h", a->hook, "-t", "EC", "-y", "-v"};
+    size_t n = 10;
     for (; *verb != NULL; verb++)
         args[n++] = *verb;
     struct buf output;
@@ -111,7 +122,9 @@ static bool run_client(struct attempt *a, const char *const *verb) {
     int status = acme_client_run(a->acme_fd, args, &output);
     if (status == ACME_CLIENT_MISSING)
         (void)fail(a, "the program uacme, which asks for certificates, is not installed: apt-get install uacme");
-    else if (status != 0)
+    else if (status == 0)
+        take_account(a, buf_slice(&output));
+    else
         acme_reason_find(buf_slice(&output), a->names.name[0], a->url, a->dns_hook[0] != '\0', &a->why);
     buf_done(&output);
     return status == 0;
@@ -198,7 +211,7 @@ static void join_names(struct attempt *a) {
                                 a->names.name[i]);
 }
 
-static void tell_success(struct attempt *a, bool is_new) {
+static void note_success(struct attempt *a, bool is_new) {
     int64_t now_s = clock_wall_s(), renew_s = acme_renew_at(a->current.not_before_s, a->current.not_after_s);
     a->status.ok = true;
     a->status.failures = 0;
@@ -209,19 +222,24 @@ static void tell_success(struct attempt *a, bool is_new) {
         a->status.next_attempt_s = now_s + 1;
     (void)snprintf(a->status.outcome, sizeof(a->status.outcome), "%s",
                    is_new ? "a new certificate has been issued" : "the certificate in force is not due yet");
-    if (is_new) {
+    if (is_new)
         (void)snprintf(a->status.directory, sizeof(a->status.directory), "%s", a->url);
-        log_info("acme.issued", "names=\"%s\" issuer=\"%s\" days=%lld", a->domain[0] == '[' ? "" : a->current.names,
-                 a->current.issuer, (long long)certificate_days_left(&a->current, now_s));
-    }
 }
 
-static void tell_failure(struct attempt *a) {
+static void note_failure(struct attempt *a) {
     (void)snprintf(a->status.outcome, sizeof(a->status.outcome), "%s", a->why.sentence);
     (void)snprintf(a->status.detail, sizeof(a->status.detail), "%s", a->why.detail);
     plan_retry(a);
-    log_error("acme.failed", "reason=\"%s\" failures=%u next_s=%lld", a->why.sentence, a->status.failures,
-              (long long)(a->status.next_attempt_s - clock_wall_s()));
+}
+
+static void tell(const struct attempt *a, bool ok, bool is_new) {
+    int64_t now_s = clock_wall_s();
+    if (!ok)
+        log_error("acme.failed", "reason=\"%s\" failures=%u next_s=%lld", a->status.outcome, a->status.failures,
+                  (long long)(a->status.next_attempt_s - now_s));
+    else if (is_new)
+        log_info("acme.issued", "names=\"%s\" issuer=\"%s\" days=%lld", a->domain[0] == '[' ? "" : a->current.names,
+                 a->current.issuer, (long long)certificate_days_left(&a->current, now_s));
 }
 
 static int look(struct attempt *a) {
@@ -244,10 +262,13 @@ static int look(struct attempt *a) {
     else if (ok)
         tell_contact(a);
     if (ok)
-        tell_success(a, is_new);
+        note_success(a, is_new);
     else
-        tell_failure(a);
-    if (!write_status(a))
+        note_failure(a);
+    // Who reads of it in the log finds it in the file.
+    bool is_noted = write_status(a);
+    tell(a, ok, is_new);
+    if (!is_noted)
         log_error("acme.status", "%s", a->why.sentence);
     return ok ? 0 : 1;
 }
@@ -263,11 +284,18 @@ static int run_attempt(struct attempt *a) {
         log_warning("acme.busy", "reason=\"another helper is at work in this state directory\"");
         return 1;
     }
-    // This very program, even when an upgrade has put another one into its place.
-    (void)snprintf(a->hook, sizeof(a->hook), "/proc/%d/exe", (int)getpid());
+    // This very program, even when an upgrade has put another one into its place. uacme and its children inherit the
+    // descriptor; it could not look at /proc/PID/exe of a process that hides its memory.
+    int program_fd = open("/proc/self/exe", O_RDONLY);
+    if (program_fd < 0) {
+        log_error("acme.failed", "reason=\"the program cannot be opened: %s\"", strerror(errno));
+        return 1;
+    }
+    (void)snprintf(a->hook, sizeof(a->hook), "/proc/self/fd/%d", program_fd);
     if (setenv(ACME_ENV_STATE_DIR, a->state_dir, 1) != 0 || setenv(ACME_ENV_DNS_HOOK, a->dns_hook, 1) != 0)
         return 1;
     int status = look(a);
+    (void)close(program_fd);
     (void)close(a->acme_fd);
     return status;
 }

@@ -76,6 +76,8 @@ void acme_status_read(int acme_fd, struct acme_status *ret) {
     take_text(from, "directory", sizeof(ret->directory), ret->directory);
     take_text(from, "limited_by", sizeof(ret->limited_by), ret->limited_by);
     take_text(from, "email", sizeof(ret->email), ret->email);
+    take_text(from, "account", sizeof(ret->account), ret->account);
+    take_text(from, "account_at", sizeof(ret->account_at), ret->account_at);
     json_decref(from);
 }
 
@@ -88,10 +90,11 @@ static const char *text_of(const char *text) {
 
 bool acme_status_write(int acme_fd, const struct acme_status *s, char ret_error[FILES_ERROR_MAX]) {
     json_t *to =
-        json_pack("{s:I, s:I, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s}", "last_attempt", (json_int_t)s->last_attempt_s,
-                  "next_attempt", (json_int_t)s->next_attempt_s, "failures", (int)s->failures, "ok", s->ok, "outcome",
-                  text_of(s->outcome), "detail", text_of(s->detail), "names", text_of(s->names), "directory",
-                  text_of(s->directory), "limited_by", text_of(s->limited_by), "email", text_of(s->email));
+        json_pack("{s:I, s:I, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "last_attempt",
+                  (json_int_t)s->last_attempt_s, "next_attempt", (json_int_t)s->next_attempt_s, "failures",
+                  (int)s->failures, "ok", s->ok, "outcome", text_of(s->outcome), "detail", text_of(s->detail), "names",
+                  text_of(s->names), "directory", text_of(s->directory), "limited_by", text_of(s->limited_by), "email",
+                  text_of(s->email), "account", text_of(s->account), "account_at", text_of(s->account_at));
     char *text = to != NULL ? json_dumps(to, JSON_INDENT(2)) : NULL;
     json_decref(to);
     if (text == NULL) {

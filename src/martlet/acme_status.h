@@ -33,6 +33,8 @@ struct acme_status {
     char directory[ACME_URL_MAX];    // the CA that the certificate in force is from; "" before the first
     char limited_by[ACME_URL_MAX];   // the CA that has asked for patience until the next attempt; "": none
     char email[ACME_EMAIL_MAX];      // the contact that the CA knows
+    char account[ACME_URL_MAX];      // our account, for a CAA record (RFC 8657); "": not known
+    char account_at[ACME_URL_MAX];   // the CA that it is at, which need not be that of the certificate
 };
 
 // Opens STATE/acme; `make`: makes it where it is missing. The descriptor, or -1 with errno ENOENT when it is missing,

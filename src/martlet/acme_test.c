@@ -124,8 +124,29 @@ static void test_reason(void **state) {
     assert_true(r.has_no_account);
 }
 
+static void test_account(void **state) {
+    static const struct {
+        const char *output, *want;
+    } cases[] = {
+        {"uacme: version 1.7.4\nuacme: account location: https://ca.org/acct/7\nuacme: done\n",
+         "https://ca.org/acct/7"},
+        {"uacme: account created at https://ca.org/acct/8\n", "https://ca.org/acct/8"},
+        {"uacme: nothing of it\n", "before"},
+        {"uacme: account location: \n", "before"},
+        {"uacme: account location: https://ca.org/\"; x\n", "before"},
+        {"", "before"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char got[ACME_URL_MAX] = "before";
+        acme_reason_account(slice_from_cstr(cases[i].output), got, sizeof(got));
+        if (strcmp(got, cases[i].want) != 0)
+            fail_msg("case %zu: got %s, want %s", i, got, cases[i].want);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_renewal), cmocka_unit_test(test_pause),
-                                       cmocka_unit_test(test_due), cmocka_unit_test(test_reason)};
+                                       cmocka_unit_test(test_due), cmocka_unit_test(test_reason),
+                                       cmocka_unit_test(test_account)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,11 @@ bool certificate_read(const struct config *config, struct certificate *ret, char
     return false;
 }
 
+bool certificate_key_is_open(const struct config *config) {
+    struct stat st;
+    return config->tls_key_path[0] != '\0' && stat(config->tls_key_path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
+}
+
 bool certificate_read_acme(int acme_fd, const char *mail_domain, struct certificate *ret,
                            char ret_error[FILES_ERROR_MAX]) {
     char cert[ACME_PATH_SIZE], key[ACME_PATH_SIZE];
@@ -117,8 +122,15 @@ static bool read_or_make(int tls_fd, const struct config *config, bool is_dev, s
     bool is_there = fstatat(tls_fd, "cert.pem", &st, AT_SYMLINK_NOFOLLOW) == 0;
     if (!is_there && !make_pair(tls_fd, config, is_dev, ret_error))
         return false;
-    if (!read_pair(tls_fd, "cert.pem", "key.pem", true, ret, ret_error))
+    if (!read_pair(tls_fd, "cert.pem", "key.pem", true, ret, ret_error)) {
+        char why[200];
+        (void)snprintf(why, sizeof(why), "%.190s", ret_error);
+        (void)snprintf(ret_error, FILES_ERROR_MAX,
+                       "%.160s/tls: %s: put it back from a backup, or move the folder away and a new pair is made, "
+                       "which clients have to accept anew",
+                       config->state_dir, why);
         return false;
+    }
     if (selfsigned_covers(slice_from_cstr(ret->cert_pem), slice_from_cstr(config->mail_domain)))
         return true;
     certificate_free(ret);

@@ -25,6 +25,8 @@ MUST_USE bool certificate_read(const struct config *config, struct certificate *
 MUST_USE bool certificate_self_signed(int state_fd, const struct config *config, bool is_dev, struct certificate *ret,
                                       char ret_error[FILES_ERROR_MAX]);
 
+// Whether every user of the machine can read the private key that tls_external_cert_and_key names.
+bool certificate_key_is_open(const struct config *config);
 // Reads the pair of the ACME client; acme_fd is STATE/acme. No link is followed in the last component.
 MUST_USE bool certificate_read_acme(int acme_fd, const char *mail_domain, struct certificate *ret,
                                     char ret_error[FILES_ERROR_MAX]);

@@ -21,7 +21,7 @@ enum {
     PEM_MAX = 1024 * 1024,
 };
 
-static const char EXTERNAL[] = "tls_external_cert_and_key";
+#define EXTERNAL "tls_external_cert_and_key"
 
 PRINTF_LIKE(3, 4)
 static void find(struct certificate_report *r, enum certificate_weight weight, const char *fmt, ...) {
@@ -239,7 +239,12 @@ void certificate_check(const struct certificate_question *q, struct certificate_
     *ret = (struct certificate_report){0};
     X509 *leaf = read_leaf(q->cert_pem);
     if (leaf == NULL) {
-        find(ret, CERTIFICATE_REFUSE, "the certificate file holds no readable PEM certificate");
+        bool is_key = slice_find_slice(q->cert_pem, SLICE("PRIVATE KEY-----")) < q->cert_pem.len;
+        find(ret, CERTIFICATE_REFUSE, "the certificate file holds no readable PEM certificate%s",
+             is_key && q->source == CERTIFICATE_FROM_FILES ? " but a private key: " EXTERNAL
+                                                             " names the certificate first, then the key"
+             : q->source == CERTIFICATE_FROM_FILES ? ": see " EXTERNAL
+                                                   : "");
         return;
     }
     ret->is_readable = true;

@@ -18,6 +18,7 @@
 #include "martlet/certificate.h"
 #include "martlet/certificate_check.h"
 #include "martlet/command.h"
+#include "martlet/operator.h"
 #include "martlet/source.h"
 
 #define DEFAULT_CONFIG "/etc/martlet/martlet.ini"
@@ -197,11 +198,12 @@ static int run_certificate(int argc, char **argv) {
     struct command_sets sets = {0};
     struct source source = {.config_path = DEFAULT_CONFIG, .overrides = sets.values};
     char path[PATH_MAX], dir_setting[PATH_MAX + 16];
-    bool as_json = false;
+    bool as_json = false, has_config = false;
     int option;
     while ((option = command_next_option(&certificate_command, argc, argv, options)) != -1) {
         if (option == 'c') {
             source.config_path = optarg;
+            has_config = true;
         } else if (option == 'D') {
             (void)snprintf(path, sizeof(path), "%.4000s/martlet.ini", optarg);
             (void)snprintf(dir_setting, sizeof(dir_setting), "state_dir=%.4000s", optarg);
@@ -215,8 +217,10 @@ static int run_certificate(int argc, char **argv) {
         }
     }
     if (optind < argc)
-        command_misuse(&certificate_command, "what is \"%s\"?", argv[optind]);
-    if (!source_load_config(&source))
+        command_refuse_word(&certificate_command, argv[optind]);
+    if (has_config && source.is_dev)
+        command_misuse(&certificate_command, "--config and --dir mean two different relays");
+    if (!operator_has_config(source.config_path) || !source_load_config(&source))
         return EXIT_USAGE;
     struct view v = {.config = source.config, .source = source_certificate_kind(&source), .now_s = clock_wall_s()};
     look(&v);

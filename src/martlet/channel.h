@@ -17,7 +17,8 @@ enum channel_type {
     CHANNEL_READY,     // relay: every listener accepts; empty
     CHANNEL_RELOADED,  // relay: the new bundle is in force; empty
     CHANNEL_FAILED,    // relay: START or RELOAD was refused; the payload is a sentence
-    CHANNEL_TYPE_LAST = CHANNEL_FAILED,
+    CHANNEL_ALIVE,     // relay: all of it makes progress (pulse.h); the number of connections, four octets (big endian)
+    CHANNEL_TYPE_LAST = CHANNEL_ALIVE,
 };
 
 enum { CHANNEL_HEADER_LEN = 5, CHANNEL_PAYLOAD_MAX = 4 * 1024 * 1024 };

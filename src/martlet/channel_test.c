@@ -26,7 +26,8 @@ static void test_parse_table(void **state) {
         {SLICE("\0\0\0\2\5no\0\0"), CHANNEL_MESSAGE, 7},
         {SLICE("\0\0\0\3\5no"), CHANNEL_MORE, 0},
         {SLICE("\0\0\0\0\0"), CHANNEL_BAD, 0},
-        {SLICE("\0\0\0\0\6"), CHANNEL_BAD, 0},
+        {SLICE("\0\0\0\4\6\0\0\0\1"), CHANNEL_MESSAGE, 9},
+        {SLICE("\0\0\0\0\7"), CHANNEL_BAD, 0},
         {SLICE("\0\x40\0\1\1"), CHANNEL_BAD, 0},
         {SLICE("\xff\xff\xff\xff\1"), CHANNEL_BAD, 0},
     };

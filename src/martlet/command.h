@@ -16,9 +16,29 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command serve_command, dev_command, invite_command, account_command, certificate_command,
-    web_command, dkim_command, queue_command, status_command, metrics_command, verify_command, relay_command;
-extern const struct command acme_run_command, acme_begin_command, acme_done_command, acme_failed_command;
+// One a line, in the order of the alphabet; martlet/commands.c has the table of them.
+extern const struct command account_command;
+extern const struct command acme_begin_command;
+extern const struct command acme_done_command;
+extern const struct command acme_failed_command;
+extern const struct command acme_run_command;
+extern const struct command certificate_command;
+extern const struct command check_command;
+extern const struct command dev_command;
+extern const struct command dkim_command;
+extern const struct command dns_command;
+extern const struct command dns_run_command;
+extern const struct command expire_command;
+extern const struct command help_command;
+extern const struct command init_command;
+extern const struct command invite_command;
+extern const struct command metrics_command;
+extern const struct command queue_command;
+extern const struct command relay_command;
+extern const struct command serve_command;
+extern const struct command status_command;
+extern const struct command verify_command;
+extern const struct command web_command;
 
 // The values of repeated --set options, as config_parse() takes them.
 enum { COMMAND_SETS_MAX = 250 };
@@ -34,3 +54,8 @@ uint16_t command_port_offset(const char *value);
 struct option;
 int command_next_option(const struct command *c, int argc, char **argv, const struct option *options);
 _Noreturn void command_misuse(const struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+// The same of a word that the command has no use for; whether dashes are missing before it, the options know that
+// command_next_option() has read last.
+_Noreturn void command_refuse_word(const struct command *c, const char *word);
+// What `martlet help COMMAND` and `martlet COMMAND --help` show.
+void command_print_help(const struct command *c);

@@ -32,18 +32,21 @@ static bool explain(const char *dir, char *ret_error) {
     case EPERM:
         return fail(ret_error, "only root and the relay's own user may speak to the relay of %.300s; try sudo", dir);
     case EAGAIN:
-        return fail(ret_error, "the relay does not answer (waited %d s)", SILENCE_MAX_S);
+        return fail(ret_error, "the relay does not answer (waited %d s): see its log, or restart the service",
+                    SILENCE_MAX_S);
     default:
         return fail(ret_error, "the relay of %.300s cannot be reached: %s", dir, strerror(errno));
     }
 }
 
+// -1 with a sentence, and errno.
 static int connect_to(const char *dir, char *ret_error) {
     int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int fd = dir_fd >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
     struct timeval limit = {.tv_sec = SILENCE_MAX_S};
     bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
               setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 && control_socket_connect(fd, dir_fd);
+    int why = errno;
     if (!ok) {
         (void)explain(dir, ret_error);
         if (fd >= 0)
@@ -52,7 +55,17 @@ static int connect_to(const char *dir, char *ret_error) {
     }
     if (dir_fd >= 0)
         (void)close(dir_fd);
+    errno = why;
     return fd;
+}
+
+bool control_is_absent(const char *state_dir) {
+    char error[CONTROL_ERROR_MAX];
+    int fd = connect_to(state_dir, error);
+    bool is_absent = fd < 0 && (errno == ENOENT || errno == ECONNREFUSED);
+    if (fd >= 0)
+        (void)close(fd);
+    return is_absent;
 }
 
 static bool send_request(int fd, const json_t *request, const char *dir, char *ret_error) {

@@ -51,6 +51,10 @@ struct loop *const *crew_loops(const struct crew *c) {
     return c->loops;
 }
 
+const char *crew_name(const struct crew *c, size_t i) {
+    return c->hands[i].name;
+}
+
 static void *run_loop(void *arg) {
     struct hand *hand = arg;
     // A thread names itself: naming another opens a file, which the sandbox does not allow.

@@ -16,6 +16,8 @@ size_t crew_cores(void);
 struct crew *crew_new(const char *name, size_t n);
 size_t crew_size(const struct crew *c);
 struct loop *const *crew_loops(const struct crew *c);
+// The name of the thread of loop i.
+const char *crew_name(const struct crew *c, size_t i);
 // Starts the threads; returns when every loop runs.
 void crew_start(struct crew *c);
 // Calls fn on the thread of every loop and waits until all have returned. Between start and stop, not from a loop.

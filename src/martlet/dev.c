@@ -31,6 +31,7 @@ static const char first_config[] = "# Written by `martlet dev`. The options --di
                                    "max_load_1m = 100000\n"
                                    "min_available_memory = 0\n"
                                    "min_free_disk_space = 0\n"
+                                   "busy_after_ms = 60000\n"
                                    "nocreate_path =\n";
 
 struct dev {
@@ -107,7 +108,7 @@ static bool prepare_dir(const char *dir, char ret_path[PATH_MAX]) {
     if (fd >= 0)
         (void)close(fd);
     if (!ok)
-        (void)fprintf(stderr, "martlet: %s\n", error);
+        (void)fprintf(stderr, "martlet: %s; --dir names another directory\n", error);
     return ok;
 }
 
@@ -118,7 +119,12 @@ static int serve_on_loopback(struct source *source, uint16_t offset) {
     char error[PORTS_ERROR_MAX];
     if (source_load_config(source)) {
         struct ports_settings where = {
-            .offset = offset, .loopback = true, .ipv6 = !source->config->disable_ipv6, .turn = source->config->turn};
+            .offset = offset,
+            .loopback = true,
+            .ipv6 = !source->config->disable_ipv6,
+            .turn = source->config->turn,
+            .metrics = source->config->metrics_address,
+        };
         if (!ports_open(&ports, &where, error))
             (void)fprintf(stderr, "martlet: %s\n", error);
         else if (source_prepare(source, &ports))
@@ -161,7 +167,7 @@ static int run_dev(int argc, char **argv) {
             command_add_set(&sets, optarg);
     }
     if (optind < argc)
-        command_misuse(&dev_command, "what is \"%s\"?", argv[optind]);
+        command_refuse_word(&dev_command, argv[optind]);
 
     char path[PATH_MAX], dir_setting[PATH_MAX + 16], config_path[PATH_MAX + 16], domain_setting[300];
     if (!prepare_dir(dir, path))

@@ -201,11 +201,12 @@ static int run_verb(const struct operator_options *o, int argc, char **argv) {
     enum { LIST, ROTATE, REMOVE };
     const char *verb = argv[optind++];
     size_t i = operator_find_verb(&dkim_command, verb, verbs, ARRAY_LEN(verbs));
+    operator_refuse_others(&dkim_command, o, verb, i == LIST ? "j" : "");
     const char *selector = i == REMOVE && optind < argc ? argv[optind++] : NULL;
     if (i == REMOVE && selector == NULL)
         command_misuse(&dkim_command, "remove wants a selector");
     if (optind < argc)
-        command_misuse(&dkim_command, "what is \"%s\"?", argv[optind]);
+        command_refuse_word(&dkim_command, argv[optind]);
     return i == LIST ? list(o) : i == ROTATE ? rotate(o) : take_away(o, selector);
 }
 

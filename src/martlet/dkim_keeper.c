@@ -58,13 +58,6 @@ static const struct dkim_key_entry *newest_published(const struct dkim_keeper *k
     return NULL;
 }
 
-static const struct dkim_key_entry *oldest_of(const struct dkim_keys *keys, enum dkim_algorithm algorithm) {
-    for (size_t i = 0; i < keys->n; i++)
-        if (dkim_private_key_algorithm(keys->list[i].key) == algorithm)
-            return &keys->list[i];
-    return NULL;
-}
-
 // By what is known, else what signed last, else the operator's selector, else the oldest.
 static const struct dkim_key_entry *choose_rsa(const struct dkim_keeper *k) {
     const struct dkim_key_entry *e = newest_published(k, DKIM_RSA_SHA256);
@@ -73,7 +66,7 @@ static const struct dkim_key_entry *choose_rsa(const struct dkim_keeper *k) {
     if (e == NULL)
         e = dkim_keys_find(&k->keys, k->settings.selector);
     if (e == NULL || dkim_private_key_algorithm(e->key) != DKIM_RSA_SHA256)
-        e = oldest_of(&k->keys, DKIM_RSA_SHA256);
+        e = dkim_keys_oldest(&k->keys, DKIM_RSA_SHA256);
     return e;
 }
 
@@ -277,7 +270,7 @@ static void on_files_read(struct worker_job *job) {
     bool changed = false;
     ASSERT(pthread_mutex_lock(&k->lock) == 0);
     // Nothing signs when the last RSA key was taken away: rather go on with the one in memory.
-    bool usable = k->is_fresh && oldest_of(&k->fresh, DKIM_RSA_SHA256) != NULL;
+    bool usable = k->is_fresh && dkim_keys_oldest(&k->fresh, DKIM_RSA_SHA256) != NULL;
     if (usable) {
         take_over(k, &k->fresh);
         changed = choose(k, true); // the same name may be another key now
@@ -352,25 +345,11 @@ json_t *dkim_keeper_list(struct dkim_keeper *k) {
 
 // ---- building ----
 
-// A state directory without any key is new: it gets both.
-static bool make_missing(const struct dkim_keeper_settings *s, struct dkim_keys *keys,
-                         char ret_error[FILES_ERROR_MAX]) {
-    if (oldest_of(keys, DKIM_RSA_SHA256) != NULL)
-        return true;
-    char second[DKIM_SELECTOR_SIZE];
-    dkim_selector_of_ed25519(s->selector, second);
-    bool ok =
-        dkim_keys_make(s->state_dir, s->selector, DKIM_RSA_SHA256, ret_error) &&
-        (dkim_keys_find(keys, second) != NULL || dkim_keys_make(s->state_dir, second, DKIM_ED25519_SHA256, ret_error));
-    dkim_keys_done(keys);
-    return ok && dkim_keys_load(s->state_dir, keys, ret_error);
-}
-
 struct dkim_keeper *dkim_keeper_new(const struct dkim_keeper_settings *s, char ret_error[FILES_ERROR_MAX]) {
     struct dkim_keys keys;
     if (!dkim_keys_load(s->state_dir, &keys, ret_error))
         return NULL;
-    if (!make_missing(s, &keys, ret_error)) {
+    if (!dkim_keys_make_first(s->state_dir, s->selector, &keys, ret_error)) {
         dkim_keys_done(&keys);
         return NULL;
     }

@@ -170,14 +170,27 @@ static void publish_key(struct world *w, const char *selector) {
     assert_true(found);
 }
 
-static void expect_state(struct world *w, const char *selector, const char *published) {
+static void read_state(struct world *w, const char *selector, char *ret_published, size_t size) {
     json_t *list = dkim_keeper_list(w->keeper), *row;
     size_t i;
+    ret_published[0] = '\0';
     json_array_foreach(list, i, row) {
         if (strcmp(json_string_value(json_object_get(row, "selector")), selector) == 0)
-            assert_string_equal(json_string_value(json_object_get(row, "published")), published);
+            (void)snprintf(ret_published, size, "%s", json_string_value(json_object_get(row, "published")));
     }
     json_decref(list);
+}
+
+// A reload that changes no key that signs shows in nothing else.
+static void expect_state(struct world *w, const char *selector, const char *published) {
+    char got[32];
+    read_state(w, selector, got, sizeof(got));
+    for (int i = 0; i < WAIT_TURNS && strcmp(got, published) != 0; i++) {
+        (void)usleep(1000);
+        loop_run_ready(w->loop);
+        read_state(w, selector, got, sizeof(got));
+    }
+    assert_string_equal(got, published);
 }
 
 static int set_up(void **state) {
@@ -290,8 +303,8 @@ static void another_key_of_the_same_name(void **state) {
     assert_true(dkim_keys_make(dir, "opendkim", DKIM_RSA_SHA256, error));
     dns_fails = true;
     reload(&w, "opendkim");
-    assert_string_not_equal(signing_record, before);
     expect_state(&w, "opendkim", "unknown");
+    assert_string_not_equal(signing_record, before);
     dns_fails = false;
     reload(&w, "opendkim");
     expect_state(&w, "opendkim", "other");

@@ -142,6 +142,13 @@ const struct dkim_key_entry *dkim_keys_find(const struct dkim_keys *keys, const 
     return NULL;
 }
 
+const struct dkim_key_entry *dkim_keys_oldest(const struct dkim_keys *keys, enum dkim_algorithm algorithm) {
+    for (size_t i = 0; i < keys->n; i++)
+        if (dkim_private_key_algorithm(keys->list[i].key) == algorithm)
+            return &keys->list[i];
+    return NULL;
+}
+
 // ---- writing ----
 
 static bool write_key(int dir_fd, const char *name, enum dkim_algorithm algorithm, char ret_error[FILES_ERROR_MAX]) {
@@ -172,6 +179,20 @@ bool dkim_keys_make(const char *state_dir, const char *selector, enum dkim_algor
         ok = write_key(fd, name, algorithm, ret_error);
     (void)close(fd);
     return ok;
+}
+
+bool dkim_keys_make_first(const char *state_dir, const char *selector, struct dkim_keys *keys,
+                          char ret_error[FILES_ERROR_MAX]) {
+    if (dkim_keys_oldest(keys, DKIM_RSA_SHA256) != NULL)
+        return true;
+    char second[DKIM_SELECTOR_SIZE];
+    dkim_selector_of_ed25519(selector, second);
+    // The RSA key, whose absence brings us here again, is the last: an interruption leaves nothing out for good.
+    bool ok =
+        (dkim_keys_find(keys, second) != NULL || dkim_keys_make(state_dir, second, DKIM_ED25519_SHA256, ret_error)) &&
+        dkim_keys_make(state_dir, selector, DKIM_RSA_SHA256, ret_error);
+    dkim_keys_done(keys);
+    return ok && dkim_keys_load(state_dir, keys, ret_error);
 }
 
 bool dkim_keys_remove(const char *state_dir, const char *selector, char ret_error[FILES_ERROR_MAX]) {

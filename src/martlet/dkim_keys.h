@@ -37,6 +37,10 @@ MUST_USE bool dkim_keys_load(const char *state_dir, struct dkim_keys *ret, char 
 // Makes a key and writes it, durably, unless a file of that name is there (which is an error).
 MUST_USE bool dkim_keys_make(const char *state_dir, const char *selector, enum dkim_algorithm algorithm,
                              char ret_error[FILES_ERROR_MAX]);
+// A state directory without an RSA key is new: makes that key and the Ed25519 key that goes with it, and reads all of
+// them into *keys again, which holds what dkim_keys_load() gave and stays valid.
+MUST_USE bool dkim_keys_make_first(const char *state_dir, const char *selector, struct dkim_keys *keys,
+                                   char ret_error[FILES_ERROR_MAX]);
 MUST_USE bool dkim_keys_remove(const char *state_dir, const char *selector, char ret_error[FILES_ERROR_MAX]);
 // The selectors that signed last, kept in `dkim/active`; "" for none. What cannot be read is "".
 void dkim_keys_read_active(const char *state_dir, char ret_rsa[DKIM_SELECTOR_SIZE],
@@ -46,3 +50,5 @@ MUST_USE bool dkim_keys_write_active(const char *state_dir, const char *rsa, con
 // A zeroed struct is accepted.
 void dkim_keys_done(struct dkim_keys *keys);
 const struct dkim_key_entry *dkim_keys_find(const struct dkim_keys *keys, const char *selector);
+// NULL when there is none of this algorithm.
+const struct dkim_key_entry *dkim_keys_oldest(const struct dkim_keys *keys, enum dkim_algorithm algorithm);

@@ -82,15 +82,18 @@ bool files_write(int dir_fd, const char *name, struct slice content, char ret_er
     return true;
 }
 
-// Makes every directory above the last component.
-static void make_parents(const char *path) {
+// Makes every directory above the last component. What first kept one from being made, or 0.
+static int make_parents(const char *path) {
     char part[PATH_MAX];
+    int error = 0;
     for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         size_t len = (size_t)(slash - path);
         memcpy(part, path, len);
         part[len] = '\0';
-        (void)mkdir(part, 0755);
+        if (mkdir(part, 0755) != 0 && errno != EEXIST && error == 0)
+            error = errno;
     }
+    return error;
 }
 
 int files_make_dir(const char *path, char ret_error[FILES_ERROR_MAX]) {
@@ -99,10 +102,17 @@ int files_make_dir(const char *path, char ret_error[FILES_ERROR_MAX]) {
         (void)fail(ret_error, path, "not a directory name");
         return -1;
     }
-    make_parents(path);
-    (void)mkdir(path, 0700);
+    int error = make_parents(path);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST && error == 0)
+        error = errno;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        (void)fail(ret_error, path, strerror(errno));
+    if (fd < 0) {
+        // That it is not there says less than why it could not be made.
+        if (errno == ENOENT && error != 0)
+            errno = error;
+        error = errno;
+        (void)fail(ret_error, path, strerror(error));
+        errno = error;
+    }
     return fd;
 }

@@ -13,10 +13,10 @@ enum { USES_DEFAULT = 1, DAYS_DEFAULT = 7 };
 
 // The relay says what it takes; here it only has to be a number.
 static json_int_t number_of(const char *option, const char *value, json_int_t otherwise) {
-    uint32_t n;
+    uint64_t n;
     if (value == NULL)
         return otherwise;
-    if (!slice_to_u32(slice_from_cstr(value), &n))
+    if (!slice_to_u64(slice_from_cstr(value), &n) || n > INT64_MAX)
         command_misuse(&invite_command, "%s wants a number, not \"%s\"", option, value);
     return (json_int_t)n;
 }
@@ -120,11 +120,12 @@ static int run_verb(const struct operator_options *o, int argc, char **argv) {
     bool is_list = operator_find_verb(&invite_command, verb, verbs, ARRAY_LEN(verbs)) == 0;
     if (o->uses != NULL || o->days != NULL)
         command_misuse(&invite_command, "--uses and --days are for a new invitation");
+    operator_refuse_others(&invite_command, o, verb, is_list ? "j" : "");
     const char *token = !is_list && optind < argc ? argv[optind++] : NULL;
     if (!is_list && token == NULL)
         command_misuse(&invite_command, "revoke wants a token");
     if (optind < argc)
-        command_misuse(&invite_command, "what is \"%s\"?", argv[optind]);
+        command_refuse_word(&invite_command, argv[optind]);
     return is_list ? list(o) : take_back(o, token);
 }
 

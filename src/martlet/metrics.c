@@ -15,7 +15,7 @@ static int run_metrics(int argc, char **argv) {
     struct operator_options o;
     operator_read_options(&metrics_command, argc, argv, allowed, &o);
     if (optind < argc)
-        command_misuse(&metrics_command, "what is \"%s\"?", argv[optind]);
+        command_refuse_word(&metrics_command, argv[optind]);
     json_t *request = json_pack("{s:s}", "command", "metrics");
     bool ok = operator_call(&o, request, print_text, NULL, NULL);
     json_decref(request);

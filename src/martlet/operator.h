@@ -11,12 +11,16 @@
 #include "base/panic.h"
 #include "martlet/command.h"
 
+#define OPERATOR_CONFIG "/etc/martlet/martlet.ini" // where --config is not given
+
 struct operator_options {
-    const char *config_path; // --config FILE
-    const char *dir;         // --dir DIRECTORY, of a relay that `martlet dev` runs
-    bool json;               // --json
-    bool yes;                // --yes
-    const char *uses, *days; // --uses N, --days N; NULL when not given
+    const char *config_path;          // --config FILE
+    const char *dir;                  // --dir DIRECTORY, of a relay that `martlet dev` runs
+    bool json;                        // --json
+    bool yes;                         // --yes
+    bool dry_run;                     // --dry-run
+    const char *uses, *days;          // --uses N, --days N; NULL when not given
+    const char *peer, *host, *domain; // --peer DOMAIN, --host ADDRESS, --domain DOMAIN
 };
 // The options that a subcommand takes, for the string below.
 #define OPERATOR_WHERE                                                                                                 \
@@ -26,9 +30,18 @@ struct operator_options {
 // Reads all options; `allowed` are those beside --config and --dir. What is left begins at argv[optind].
 void operator_read_options(const struct command *c, int argc, char **argv, const struct option *allowed,
                            struct operator_options *ret);
+// One line, and the end, when an option was given that the subcommand takes and this verb of it does not. `taken` are
+// the letters of those that it does: "jy" (--json, --yes).
+void operator_refuse_others(const struct command *c, const struct operator_options *o, const char *verb,
+                            const char *taken);
 // The index of the verb that a word of the command line is. One line with the nearest verb, and the end, when it is
 // none.
 size_t operator_find_verb(const struct command *c, const char *word, const char *const *verbs, size_t n);
+// False with a sentence when there is no configuration at this path. That it may not be read is told by who reads it.
+MUST_USE bool operator_has_config(const char *path);
+// The configuration of the relay that is meant; NULL when a sentence was printed.
+struct config;
+MUST_USE struct config *operator_read_config(const struct operator_options *o, const char **ret_path);
 // The state directory of the relay that is meant. Prints a sentence and returns false when it cannot be found.
 MUST_USE bool operator_find_dir(const struct operator_options *o, char ret[PATH_MAX]);
 // Asks the relay (martlet/control_client.h). Prints a sentence and returns false when that does not work.

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "expire/expire.h"
 #include "intake/intake.h"
 #include "martlet/crew.h"
 #include "martlet/dkim_keeper.h"
@@ -39,6 +40,7 @@ struct outbound {
     struct queue *queue;
     struct dkim_keeper *keeper; // NULL: our domain is an IP address, nothing is signed
     struct push *push;
+    struct expire *expire;
     bool running;
     bool resting;    // queue and push were told to stop
     size_t n_active; // of the two; on the loop
@@ -78,6 +80,10 @@ struct outbound *outbound_new(const struct outbound_settings *s, const char **re
         return NULL;
     }
     return o;
+}
+
+struct crew *outbound_crew(struct outbound *o) {
+    return o->crew;
 }
 
 struct dns_resolver *outbound_dns(struct outbound *o) {
@@ -142,6 +148,13 @@ bool outbound_build(struct outbound *o, struct intake *intake, const char **ret_
         return false;
     build_queue(o);
     build_push(o);
+    o->expire = expire_new(&(struct expire_settings){
+        .config = o->settings.config,
+        .store = o->settings.store,
+        .loop = o->loop,
+        .is_in_use = o->settings.is_in_use,
+        .arg = o->settings.in_use_arg,
+    });
     return true;
 }
 
@@ -161,6 +174,7 @@ static void start_on_loop(void *arg, struct loop *loop, size_t index) {
     struct outbound *o = arg;
     queue_start(o->queue);
     push_start(o->push);
+    expire_start(o->expire);
     if (o->keeper != NULL)
         dkim_keeper_start(o->keeper);
 }
@@ -181,6 +195,7 @@ static void stop_on_loop(void *arg, struct loop *loop, size_t index) {
     struct outbound *o = arg;
     if (o->keeper != NULL)
         dkim_keeper_stop(o->keeper);
+    expire_stop(o->expire);
     o->n_active = 2;
     queue_stop(o->queue, STOP_MAX_MS, on_stopped, o);
     push_stop(o->push, STOP_MAX_MS, on_stopped, o);
@@ -217,6 +232,7 @@ void outbound_end(struct outbound *o) {
     if (o->queue != NULL)
         queue_free(o->queue);
     push_free(o->push);
+    expire_free(o->expire);
     smtp_client_free(o->smtp);
     mxdeliv_client_free(o->mxdeliv);
     route_finder_free(o->routes);

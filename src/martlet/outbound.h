@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Everything that speaks to others of its own accord, on one loop and thread: the resolver, the HTTP and SMTP clients,
-// the queue, notifications, and the keeper of the keys that sign.
+// the queue, notifications, and the keeper of the keys that sign; and expiry, which bothers no loop of clients here.
 #pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/panic.h"
 #include "base/slice.h"
 
 struct config;
 struct config_holder;
+struct crew;
 struct dns_resolver;
 struct intake;
 struct outbound;
@@ -22,11 +24,16 @@ struct outbound_settings {
     struct store *store; // opened; no operation was submitted yet
     struct worker_pool *workers;
     bool has_place_in_dns; // else nothing is asked there that no user wants to know
+    // For expiry: whether the account has a session. Any thread; used until outbound_end().
+    bool (*is_in_use)(void *arg, uint64_t account_id);
+    void *in_use_arg;
 };
 
 // The loop, the resolver and the clients; nothing runs yet. NULL with a sentence, which is static or thread-local as in
 // all of these.
 MUST_USE struct outbound *outbound_new(const struct outbound_settings *s, const char **ret_error);
+// Its one loop, for a watch over it.
+struct crew *outbound_crew(struct outbound *o);
 struct dns_resolver *outbound_dns(struct outbound *o);
 // The queue, the keys and notifications, once there is an intake that uses them. False with a sentence.
 MUST_USE bool outbound_build(struct outbound *o, struct intake *intake, const char **ret_error);

@@ -19,13 +19,14 @@
 #include "martlet/acme_helper.h"
 #include "martlet/bundle.h"
 #include "martlet/channel.h"
+#include "martlet/dns_helper.h"
 #include "martlet/notify.h"
 #include "martlet/ports.h"
-#include "martlet/sandbox.h"
 #include "martlet/source.h"
 #include "martlet/spawn.h"
 #include "martlet/trim.h"
 #include "martlet/watch.h"
+#include "martlet/watchdog.h"
 
 enum {
     BACKOFF_FIRST_MS = 100,
@@ -61,8 +62,13 @@ struct parent {
     uint32_t backoff_ms;
     uint64_t look_at_ms;
     struct acme_helper helper;
+    struct dns_helper dns;
     int watch_fd;        // -1: no hints
     uint64_t kill_at_ms; // PARENT_STOPPING
+    struct watchdog watchdog;
+    uint64_t watch_at_ms; // when to ask it
+    uint32_t connections; // as the relay has told last
+    bool is_reloading;    // the service manager waits for the end of it
 };
 
 static bool send_bundle(struct parent *p, enum channel_type type, const struct bundle *b) {
@@ -100,6 +106,7 @@ static void start_relay(struct parent *p) {
         schedule_restart(p);
         return;
     }
+    watchdog_on_start(&p->watchdog, p->started_ms);
     channel_init(&p->channel, fd);
     // A relay that dies before it reads this is noticed by its end.
     (void)!send_bundle(p, CHANNEL_START, p->pending != NULL ? p->pending : p->current);
@@ -136,6 +143,7 @@ static void on_relay_end(struct parent *p, int status) {
     take_messages(p);
     channel_done(&p->channel);
     p->pid = 0;
+    watchdog_on_end(&p->watchdog);
     // A bundle that killed the relay is not tried again.
     bundle_free(p->pending);
     p->pending = NULL;
@@ -150,6 +158,7 @@ static void on_relay_end(struct parent *p, int status) {
     } else if (p->state == PARENT_SERVING) {
         schedule_restart(p);
         log_death(p, status);
+        notify_status("starting again: the relay has died");
         answered(p);
     }
 }
@@ -162,6 +171,8 @@ static void reap(struct parent *p) {
             on_relay_end(p, status);
         else if (acme_helper_ended(&p->helper, pid, status))
             p->look_at_ms = 0; // there may be a new certificate
+        else
+            (void)dns_helper_ended(&p->dns, pid, status);
     }
 }
 
@@ -177,32 +188,54 @@ static void watch_again(struct parent *p) {
     p->watch_fd = watch_open(source->config, versions);
 }
 
+// The service manager learns when a reload that was asked for is over, whatever has come of it.
+static void reload_begins(struct parent *p) {
+    if (p->is_reloading || p->state != PARENT_SERVING)
+        return;
+    p->is_reloading = true;
+    notify_reloading();
+}
+
+static void reload_ends(struct parent *p) {
+    if (!p->is_reloading)
+        return;
+    p->is_reloading = false;
+    notify_ready();
+}
+
 static void reload(struct parent *p) {
     if (p->state > PARENT_SERVING)
         return;
+    reload_begins(p);
     if (p->pid > 0 && (!p->is_ready || p->pending != NULL)) {
         p->reload_again = true;
         return;
     }
     struct bundle *b = source_reload(p->settings->source, p->settings->ports);
-    if (b == NULL)
+    if (b == NULL) {
+        reload_ends(p);
         return;
+    }
     watch_again(p);
     if (p->pid == 0) {
         bundle_free(p->pending);
         p->pending = b;
+        reload_ends(p);
     } else if (send_bundle(p, CHANNEL_RELOAD, b)) {
         p->pending = b;
     } else {
         log_error("parent.reload_failed", "reason=\"the relay does not answer\"");
         bundle_free(b);
+        reload_ends(p);
     }
 }
 
 // The relay owes nothing now.
 static void answered(struct parent *p) {
-    if (!p->reload_again)
+    if (!p->reload_again) {
+        reload_ends(p);
         return;
+    }
     p->reload_again = false;
     p->look_at_ms = 0;
     reload(p);
@@ -224,15 +257,24 @@ static void on_answer(struct parent *p, bool accepted) {
 static void on_ready(struct parent *p) {
     log_info("parent.ready", "start_ms=%u", (unsigned)(clock_mono_ms() - p->started_ms));
     p->is_ready = true;
+    watchdog_on_ready(&p->watchdog, clock_mono_ms());
     p->look_at_ms = 0; // what waits for a relay need not wait longer
     if (p->state == PARENT_STARTING) {
         p->state = PARENT_SERVING;
-        notify_service_manager("READY=1");
+        notify_ready();
         trim_after_start();
         if (p->settings->on_ready != NULL)
             p->settings->on_ready(p->settings->arg);
     }
     on_answer(p, p->pending != NULL);
+}
+
+// The relay is not trusted with words for the service manager: it tells a number.
+static void on_alive(struct parent *p, struct slice octets) {
+    p->connections = 0;
+    for (size_t i = 0; i < octets.len; i++)
+        p->connections = p->connections << 8 | (unsigned char)octets.ptr[i];
+    watchdog_on_round(&p->watchdog, clock_mono_ms());
 }
 
 static void on_message(struct parent *p, const struct channel_message *m) {
@@ -243,6 +285,9 @@ static void on_message(struct parent *p, const struct channel_message *m) {
     case CHANNEL_RELOADED:
         log_info("parent.reloaded", "listeners=%zu", p->settings->ports->n);
         on_answer(p, true);
+        break;
+    case CHANNEL_ALIVE:
+        on_alive(p, m->payload);
         break;
     case CHANNEL_FAILED:
         if (p->state == PARENT_STARTING)
@@ -266,7 +311,7 @@ static void stop(struct parent *p) {
         return;
     log_info("parent.stopping", "relay=%d", p->pid > 0);
     p->state = PARENT_STOPPING;
-    notify_service_manager("STOPPING=1");
+    notify_stopping();
     p->kill_at_ms = clock_mono_ms() + STOP_MAX_MS;
     if (p->pid == 0)
         end(p, 0);
@@ -286,6 +331,7 @@ static void on_signal(struct parent *p, int number) {
         }
         reload(p);
         p->helper.is_asked = true;
+        dns_helper_ask(&p->dns, p->settings->source);
         p->look_at_ms = 0;
         break;
     case SIGINT:
@@ -319,10 +365,27 @@ static void look(struct parent *p, uint64_t now) {
     // The CA's challenge is answered by the relay; and a configuration that waits may name another CA.
     if (uses_acme && p->pid > 0 && p->is_ready && !p->reload_again)
         acme_helper_look(&p->helper, source->config, source->has_certificate);
+    dns_helper_look(&p->dns, source);
+}
+
+// A relay that makes no progress is killed like one that has died: what it acknowledged is durable, clients come back.
+// Under a debugger one for trying things out may stand still.
+static void watch_relay(struct parent *p, uint64_t now) {
+    p->watch_at_ms = now + watchdog_every_ms(p->watchdog.limit_ms);
+    const struct watchdog_verdict v = watchdog_look(&p->watchdog, now);
+    if (v.feed)
+        notify_alive(p->connections);
+    if (!v.kill || p->pid == 0 || p->settings->source->is_dev)
+        return;
+    log_error("parent.relay_hangs", "silent_ms=%u", (unsigned)v.age_ms);
+    notify_status("the relay makes no progress and is started again");
+    (void)kill(p->pid, SIGKILL);
 }
 
 static void check_time(struct parent *p) {
     uint64_t now = clock_mono_ms();
+    if (p->state == PARENT_SERVING && now >= p->watch_at_ms)
+        watch_relay(p, now);
     if (p->state == PARENT_STOPPING && p->pid > 0 && now >= p->kill_at_ms) {
         log_error("parent.relay_hangs", "after_ms=%d", STOP_MAX_MS);
         (void)kill(p->pid, SIGKILL);
@@ -331,14 +394,14 @@ static void check_time(struct parent *p) {
     if (p->state == PARENT_SERVING && now >= p->look_at_ms)
         look(p, now);
     acme_helper_check(&p->helper, now);
+    dns_helper_check(&p->dns, now);
     if ((p->state == PARENT_SERVING || p->state == PARENT_STARTING) && p->pid == 0 && now >= p->restart_at_ms)
         start_relay(p);
 }
 
 static int wait_ms(const struct parent *p) {
-    uint64_t next = p->state == PARENT_STOPPING  ? p->kill_at_ms
-                    : p->state == PARENT_SERVING ? p->look_at_ms
-                                                 : UINT64_MAX;
+    uint64_t look_at_ms = p->look_at_ms < p->watch_at_ms ? p->look_at_ms : p->watch_at_ms;
+    uint64_t next = p->state == PARENT_STOPPING ? p->kill_at_ms : p->state == PARENT_SERVING ? look_at_ms : UINT64_MAX;
     if (p->state != PARENT_STOPPING && p->pid == 0 && p->restart_at_ms < next)
         next = p->restart_at_ms;
     uint64_t now = clock_mono_ms();
@@ -387,10 +450,11 @@ int parent_run(const struct parent_settings *settings) {
     p.current = source_make_bundle(settings->source, settings->ports);
     if (p.current == NULL || p.signal_fd < 0)
         return 1;
+    watchdog_init(&p.watchdog, notify_watchdog_ms(), clock_mono_ms());
     watch_again(&p);
-    sandbox_hide_memory();
     run(&p);
     acme_helper_stop(&p.helper);
+    dns_helper_stop(&p.dns);
     if (p.watch_fd >= 0)
         (void)close(p.watch_fd);
     channel_done(&p.channel);

@@ -9,7 +9,7 @@ struct pages_parts parts_of(const struct config *c, const struct announce_place 
     announce_iroh(c, place, &iroh);
     const char *why;
     return (struct pages_parts){
-        .expiry = false,
+        .expiry = true,
         .push = gateway_is_wanted(c, announce_is_in_dns(c, place->is_dev), &why),
         .federation = true,
         .calls = c->turn,

@@ -103,3 +103,30 @@ bool port_holder_find(uint16_t port, bool is_udp, char ret[PORT_HOLDER_MAX]) {
     (void)closedir(proc);
     return found;
 }
+
+const char *port_holder_advice(const char *holder) {
+    static const struct {
+        const char *name, *advice;
+    } known[] = {
+        {"master", "probably Postfix: systemctl disable --now postfix"},
+        {"exim4", "Exim: systemctl disable --now exim4"},
+        {"smtpd", "probably OpenSMTPD: systemctl disable --now opensmtpd"},
+        {"sendmail-mta", "Sendmail: systemctl disable --now sendmail"},
+        {"dovecot", "Dovecot: systemctl disable --now dovecot.socket dovecot"},
+        {"nginx", "systemctl disable --now nginx"},
+        {"apache2", "systemctl disable --now apache2"},
+        {"lighttpd", "systemctl disable --now lighttpd"},
+        {"caddy", "systemctl disable --now caddy"},
+        {"haproxy", "systemctl disable --now haproxy"},
+        {"turnserver", "coturn: systemctl disable --now coturn"},
+        {"systemd", "a socket unit: systemctl list-sockets shows which"},
+        {"martlet", "another martlet runs: systemctl stop martlet, or give this one --port-offset"},
+    };
+    struct slice name, rest;
+    if (!slice_cut(slice_from_cstr(holder), ' ', &name, &rest))
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (slice_eq(name, slice_from_cstr(known[i].name)))
+            return known[i].advice;
+    return NULL;
+}

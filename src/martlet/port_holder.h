@@ -11,3 +11,6 @@ enum { PORT_HOLDER_MAX = 64 };
 
 // Writes "nginx (pid 812)". False when it cannot be found (another user's process, no /proc).
 MUST_USE bool port_holder_find(uint16_t port, bool is_udp, char ret[PORT_HOLDER_MAX]);
+// What to do about a holder, by its name: how the mail or web server is stopped that it probably belongs to; NULL for
+// one that nobody knows.
+const char *port_holder_advice(const char *holder);

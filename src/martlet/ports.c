@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/slice.h"
+#include "config/network.h"
 #include "martlet/crew.h"
 #include "martlet/port_holder.h"
 
@@ -134,16 +135,21 @@ static bool set_option(int fd, int level, int name, int value) {
 }
 
 // The socket, or -1 with errno set.
-static int bind_tcp(bool is_ipv6, bool loopback, uint16_t number) {
-    int fd = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static int bind_tcp_at(const union any_address *a, socklen_t len) {
+    bool is_ipv6 = a->sa.sa_family == AF_INET6;
+    int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    socklen_t len;
-    union any_address a = address_of(is_ipv6, loopback, number, &len);
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) && (!is_ipv6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-        bind(fd, &a.sa, len) == 0 && listen(fd, PORTS_BACKLOG) == 0)
+        bind(fd, &a->sa, len) == 0 && listen(fd, PORTS_BACKLOG) == 0)
         return fd;
     return give_up(fd);
+}
+
+static int bind_tcp(bool is_ipv6, bool loopback, uint16_t number) {
+    socklen_t len;
+    union any_address a = address_of(is_ipv6, loopback, number, &len);
+    return bind_tcp_at(&a, len);
 }
 
 // What comes while a loop is busy waits here. As root past the system's maximum, otherwise as far as it goes.
@@ -173,17 +179,27 @@ static int bind_udp(bool is_ipv6, bool loopback, uint16_t number, bool is_first)
 
 static void explain(const struct ports_service *service, uint16_t number, int error, char ret[PORTS_ERROR_MAX]) {
     char holder[PORT_HOLDER_MAX];
-    if (error == EADDRINUSE && port_holder_find(number, service->is_udp, holder))
-        (void)snprintf(ret, PORTS_ERROR_MAX, "port %u (%s) is taken by %s", number, service->name, holder);
-    else if (error == EADDRINUSE)
-        (void)snprintf(ret, PORTS_ERROR_MAX, "port %u (%s) is taken by another process", number, service->name);
-    else if (error == EACCES)
+    if (error == EADDRINUSE && port_holder_find(number, service->is_udp, holder)) {
+        const char *advice = port_holder_advice(holder);
+        (void)snprintf(ret, PORTS_ERROR_MAX, "port %u (%s) is taken by %s%s%s", number, service->name, holder,
+                       advice != NULL ? ", " : "", advice != NULL ? advice : "");
+    } else if (error == EADDRINUSE) {
+        (void)snprintf(ret, PORTS_ERROR_MAX,
+                       "port %u (%s) is taken by another process; ss -lnp -%c, run by root, shows which", number,
+                       service->name, service->is_udp ? 'u' : 't');
+    } else if (error == EACCES) {
         (void)snprintf(ret, PORTS_ERROR_MAX,
                        "port %u (%s) may be bound by root only; start as root or use --port-offset", number,
                        service->name);
-    else
+    } else if (error == EMFILE || error == ENFILE) {
+        (void)snprintf(ret, PORTS_ERROR_MAX,
+                       "port %u (%s) cannot be bound, for too many files are open: raise the limit (ulimit -n, or "
+                       "LimitNOFILE= of the service)",
+                       number, service->name);
+    } else {
         (void)snprintf(ret, PORTS_ERROR_MAX, "port %u (%s) cannot be bound: %s", number, service->name,
                        strerror(error));
+    }
 }
 
 static size_t udp_sockets(void) {
@@ -213,6 +229,47 @@ static bool open_service(struct ports *p, const struct ports_service *service, c
     return true;
 }
 
+// The service for clients that has this port, which would be found to be taken by this very process; NULL: none.
+static const char *service_at(uint16_t port) {
+    for (const struct ports_service *s = ports_services; s->name != NULL; s++)
+        if (!s->is_udp && s->number == port)
+            return s->name;
+    return NULL;
+}
+
+static bool open_metrics(struct ports *p, const struct ports_settings *s, char ret_error[PORTS_ERROR_MAX]) {
+    struct config_endpoint e;
+    if (s->metrics == NULL || !config_endpoint_parse(slice_from_cstr(s->metrics), PORTS_METRICS_NUMBER, &e))
+        return true;
+    if (e.port + s->offset > UINT16_MAX) {
+        (void)snprintf(ret_error, PORTS_ERROR_MAX, "metrics_address: the port offset %u is too large", s->offset);
+        return false;
+    }
+    const char *other = service_at(e.port);
+    if (other != NULL) {
+        (void)snprintf(ret_error, PORTS_ERROR_MAX,
+                       "metrics_address: port %u is that of %s; name another, as in %s:%u, or none", e.port, other,
+                       e.is_ipv6 ? "[::1]" : "127.0.0.1", PORTS_METRICS_NUMBER);
+        return false;
+    }
+    uint16_t number = (uint16_t)(e.port + s->offset);
+    socklen_t len;
+    union any_address a = address_of(e.is_ipv6, true, number, &len);
+    if (e.is_ipv6)
+        memcpy(&a.in6.sin6_addr, e.address, sizeof(a.in6.sin6_addr));
+    else
+        memcpy(&a.in.sin_addr, e.address, sizeof(a.in.sin_addr));
+    const struct ports_service service = {PORTS_METRICS, number, false};
+    int fd = bind_tcp_at(&a, len);
+    if (fd >= 0)
+        add_socket(p, fd, &service, number, e.is_ipv6);
+    else if (errno == EADDRNOTAVAIL)
+        (void)snprintf(ret_error, PORTS_ERROR_MAX, "metrics_address: this machine has no address %s", s->metrics);
+    else
+        explain(&service, number, errno, ret_error);
+    return fd >= 0;
+}
+
 bool ports_open(struct ports *p, const struct ports_settings *s, char ret_error[PORTS_ERROR_MAX]) {
     *p = (struct ports){0};
     for (const struct ports_service *service = ports_services; service->name != NULL; service++)
@@ -227,7 +284,10 @@ bool ports_open(struct ports *p, const struct ports_settings *s, char ret_error[
             ports_close(p);
             return false;
         }
-    return true;
+    if (open_metrics(p, s, ret_error))
+        return true;
+    ports_close(p);
+    return false;
 }
 
 bool ports_have(const struct ports *p, const char *service) {

@@ -10,7 +10,7 @@
 
 enum {
     PORTS_UDP_MAX = 8, // sockets of one family
-    PORTS_MAX = 32,    // TCP and UDP of both families, and the control socket
+    PORTS_MAX = 40,    // TCP and UDP of both families, metrics, and the control socket
     PORTS_ERROR_MAX = 256,
     PORTS_BACKLOG = 4096,
 };
@@ -45,7 +45,12 @@ struct ports_settings {
     // them (SO_REUSEPORT), so that each can be read by a loop of its own. They tell where a datagram was sent to
     // (IP_PKTINFO, IPV6_RECVPKTINFO).
     bool turn;
+    // The service "metrics", at metrics_address of the configuration and nowhere else; NULL or "": none. The offset is
+    // added to its port, too.
+    const char *metrics;
 };
+#define PORTS_METRICS "metrics"
+enum { PORTS_METRICS_NUMBER = 3903 }; // where the exporter of other chatmail relays is
 
 // Listening sockets that systemd passed (sd_listen_fds(3)) are taken for the service of their port; the rest are bound.
 // IPv6 that the machine does not have is left out. False, with nothing left open, and a sentence that names the port

@@ -158,12 +158,13 @@ static int run_verb(const struct operator_options *o, int argc, char **argv) {
     enum { LIST, SHOW, RETRY, DROP };
     const char *verb = argv[optind++];
     size_t i = operator_find_verb(&queue_command, verb, verbs, ARRAY_LEN(verbs));
+    operator_refuse_others(&queue_command, o, verb, i == LIST || i == SHOW ? "j" : "");
     const char *what = i != LIST && optind < argc ? argv[optind++] : NULL;
     if (what == NULL && (i == SHOW || i == DROP))
         command_misuse(&queue_command, "%s wants a destination%s", verb,
                        i == DROP ? " or the number of a message" : "");
     if (optind < argc)
-        command_misuse(&queue_command, "what is \"%s\"?", argv[optind]);
+        command_refuse_word(&queue_command, argv[optind]);
     return i == LIST ? list(o) : i == SHOW ? show(o, what) : i == RETRY ? retry(o, what) : drop(o, what);
 }
 

@@ -69,7 +69,8 @@ json_t *realtime_describe_push(void *status, json_t *attention) {
     struct config_url url;
     const char *why;
     bool is_on = outbound_notifies(s->outbound, c, &why) && config_url_parse(slice_from_cstr(c->push_gateway), &url);
-    json_t *push = json_pack("{s:b, s:s, s:I, s:I}", "on", is_on, "gateway", is_on ? url.host : "", "pending",
+    json_t *push = json_pack("{s:b, s:s, s:i, s:b, s:I, s:I}", "on", is_on, "gateway", is_on ? url.host : "", "port",
+                             is_on ? (int)url.port : 0, "https", is_on && url.is_https, "pending",
                              (json_int_t)metrics_read_sum("martlet_push_pending"), "tokens",
                              (json_int_t)metrics_read("martlet_push_tokens"));
     if (why != NULL)
@@ -87,8 +88,6 @@ json_t *realtime_describe_turn(void *status, json_t *attention) {
     const struct config *c = config_acquire(s->config);
     json_t *turn = json_pack("{s:b, s:i, s:i, s:I}", "on", c->turn, "first_port", (int)c->turn_port_min, "last_port",
                              (int)c->turn_port_max, "limit", (json_int_t)c->max_turn_allocations);
-    (void)control_attention_limit(attention, "TURN allocations", (uint64_t)metrics_read_sum("martlet_turn_allocations"),
-                                  c->max_turn_allocations);
     config_release(s->config, c);
     add_counts(turn, "martlet_turn_");
     return turn;
@@ -103,11 +102,24 @@ json_t *realtime_describe_iroh(void *status, json_t *attention) {
     json_t *iroh = json_pack("{s:b, s:b, s:s, s:I}", "on", announced.url[0] != '\0', "served",
                              announced.on_https || announced.on_http, "url", announced.url, "limit",
                              (json_int_t)c->max_iroh_connections);
-    (void)control_attention_limit(attention, "connections of iroh",
-                                  (uint64_t)metrics_read_sum("martlet_iroh_connections"), c->max_iroh_connections);
     config_release(s->config, c);
     add_counts(iroh, "martlet_iroh_");
     return iroh;
+}
+
+bool realtime_pushes(struct realtime_status *s) {
+    const struct config *c = config_acquire(s->config);
+    const char *why;
+    bool pushes = outbound_notifies(s->outbound, c, &why);
+    config_release(s->config, c);
+    return pushes;
+}
+
+bool realtime_announces_iroh(struct realtime_status *s) {
+    ASSERT(pthread_mutex_lock(&s->lock) == 0);
+    bool announces = s->announced.url[0] != '\0';
+    ASSERT(pthread_mutex_unlock(&s->lock) == 0);
+    return announces;
 }
 
 // ---- life ----

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct bundle;
 struct config_holder;
@@ -17,6 +18,10 @@ struct realtime_status *realtime_status_new(struct config_holder *config, const 
 void realtime_status_reload(struct realtime_status *s, const struct bundle *b);
 // NULL is accepted.
 void realtime_status_free(struct realtime_status *s);
+
+// Whether notifications are sent, and an iroh relay is announced.
+bool realtime_pushes(struct realtime_status *s);
+bool realtime_announces_iroh(struct realtime_status *s);
 
 // `status` is a struct realtime_status.
 json_t *realtime_describe_push(void *status, json_t *attention);

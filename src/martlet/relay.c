@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -22,11 +23,14 @@
 #include "config/config.h"
 #include "martlet/bundle.h"
 #include "martlet/channel.h"
+#include "martlet/memory_stats.h"
+#include "martlet/preflight.h"
 #include "martlet/process_stats.h"
 #include "martlet/sandbox.h"
 #include "martlet/trim.h"
 #include "martlet/user.h"
 #include "martlet/wire.h"
+#include "net/listener.h"
 
 enum {
     ARENAS_MAX = 2,              // each malloc arena keeps free memory of its own,
@@ -34,14 +38,17 @@ enum {
     HEAP_MAX = 1024 * 1024,      // larger pieces are pages of their own
     FILES_WANTED = 524288,       // descriptors, when root may raise the limit
     TRIM_EVERY_MS = 30 * 1000,
+    SETTLED_AFTER_MS = TRIM_EVERY_MS,
     SENTENCE_MAX = 512,
 };
 
 struct relay {
     struct channel channel;
+    int parent_statm_fd; // -1: none
     int signal_fd;
     struct wire *wire;
     struct trim trim;
+    uint64_t ready_ms;
     bool has_settled;            // the start is over
     char sentence[SENTENCE_MAX]; // why something failed, for the parent
 };
@@ -129,7 +136,8 @@ static bool settle(struct relay *r, const struct config *c, const struct bundle 
     (void)umask(0077);
     set_up_memory();
     warm_up();
-    process_stats_open();
+    process_stats_open(r->parent_statm_fd);
+    memory_stats_open();
     char report[SANDBOX_REPORT_MAX];
     if (!sandbox_enter(c, report))
         return fail(r, "the sandbox cannot be entered: %s", report);
@@ -148,8 +156,13 @@ static bool start(struct relay *r, const struct bundle *b) {
         return false;
     }
     const char *error = "";
+    char dir[PATH_MAX], sentence[PREFLIGHT_SENTENCE_MAX];
+    (void)snprintf(dir, sizeof(dir), "%s", c->state_dir);
     r->wire = wire_start(c, b, &error);
-    return r->wire != NULL || fail(r, "%s", error);
+    if (r->wire != NULL)
+        return true;
+    preflight_advise(dir, error, sentence);
+    return fail(r, "%s", sentence);
 }
 
 static bool reload(struct relay *r, const struct bundle *b) {
@@ -167,6 +180,8 @@ static bool on_message(struct relay *r, const struct channel_message *m) {
     bool ok = b != NULL ? (is_start ? start(r, b) : reload(r, b)) : fail(r, "the bundle is malformed");
     bundle_free(b);
     enum channel_type answer = !ok ? CHANNEL_FAILED : is_start ? CHANNEL_READY : CHANNEL_RELOADED;
+    if (ok && is_start)
+        r->ready_ms = clock_mono_ms();
     if (!channel_send(&r->channel, answer, ok ? SLICE_EMPTY : slice_from_cstr(r->sentence)))
         return false;
     return ok || !is_start;
@@ -193,30 +208,53 @@ static int open_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+// ---- serving ----
+
+static void tell_alive(struct relay *r) {
+    char octets[4];
+    size_t n = conn_count();
+    for (size_t i = 0; i < sizeof(octets); i++)
+        octets[i] = (char)(n >> (24 - 8 * i));
+    (void)!channel_send(&r->channel, CHANNEL_ALIVE, slice_make(octets, sizeof(octets))); // its end is noticed elsewhere
+}
+
+static void look_after(struct relay *r) {
+    uint64_t now = clock_mono_ms();
+    if (!r->has_settled && now - r->ready_ms >= SETTLED_AFTER_MS) {
+        r->has_settled = true;
+        trim_after_start();
+    }
+    wire_tick(r->wire, now);
+    process_stats_tick(now);
+    trim_if_due(&r->trim, now, TRIM_EVERY_MS);
+    if (wire_pulse(r->wire, now))
+        tell_alive(r);
+}
+
+// Before the START only the parent has anything to say.
+static int wait_ms(const struct relay *r) {
+    return r->wire != NULL ? (int)wire_wait_ms(r->wire, clock_mono_ms()) : -1;
+}
+
 static void serve(struct relay *r) {
     for (;;) {
         struct pollfd fds[2] = {{.fd = r->channel.fd, .events = POLLIN}, {.fd = r->signal_fd, .events = POLLIN}};
-        int n = poll(fds, ARRAY_LEN(fds), TRIM_EVERY_MS);
+        int n = poll(fds, ARRAY_LEN(fds), wait_ms(r));
         if (n < 0)
             ASSERT(errno == EINTR);
         if (n > 0 && fds[1].revents != 0)
             return;
         if (n > 0 && fds[0].revents != 0 && !take_messages(r))
             return;
-        if (n == 0 && r->wire != NULL && !r->has_settled) {
-            r->has_settled = true;
-            trim_after_start();
-        }
-        if (r->wire != NULL) {
-            wire_tick(r->wire);
-            trim_if_due(&r->trim, clock_mono_ms(), TRIM_EVERY_MS);
-        }
+        if (r->wire != NULL)
+            look_after(r);
     }
 }
 
-int relay_run(int channel_fd) {
-    struct relay r = {.signal_fd = open_signals()};
-    if (r.signal_fd < 0 || fcntl(channel_fd, F_SETFD, FD_CLOEXEC) != 0)
+int relay_run(int channel_fd, int parent_statm_fd) {
+    struct relay r = {.parent_statm_fd = parent_statm_fd, .signal_fd = open_signals()};
+    if (r.signal_fd < 0 || fcntl(channel_fd, F_SETFD, FD_CLOEXEC) != 0 ||
+        (parent_statm_fd >= 0 && fcntl(parent_statm_fd, F_SETFD, FD_CLOEXEC) != 0))
         return 2;
     channel_init(&r.channel, channel_fd);
     serve(&r);

@@ -4,7 +4,9 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
+#include "base/log.h"
 #include "base/slice.h"
 #include "config/config.h"
 #include "config/url.h"
@@ -28,7 +30,11 @@ bool sandbox_is_sanitized(void) {
     return IS_SANITIZED;
 }
 
+// The limit is inherited for good; the flag is cleared by execve(2), and by a change of user set to what the system
+// wants (proc(5), fs.suid_dumpable). A handler behind a pipe in core_pattern regards the flag alone.
 void sandbox_hide_memory(void) {
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
     if (!IS_SANITIZED)
         (void)prctl(PR_SET_DUMPABLE, 0);
 }
@@ -114,9 +120,25 @@ static void write_ports(const struct needs *n, int abi, char *text, size_t size)
 // ---- the door ----
 
 static char report_in_force[SANDBOX_REPORT_MAX];
+static const char *weakness_in_force;
 
 const char *sandbox_report(void) {
     return report_in_force;
+}
+
+const char *sandbox_weakness_in_force(void) {
+    return weakness_in_force;
+}
+
+const char *sandbox_weakness(int landlock_abi, bool is_filtered) {
+    if (landlock_abi <= 0 && !is_filtered)
+        return "this kernel has neither Landlock nor seccomp: the relay is not confined; use one that has them";
+    if (landlock_abi <= 0)
+        return "this kernel has no Landlock (or lsm= of its command line leaves it out): the relay could read every "
+               "file that its user may read";
+    if (!is_filtered)
+        return "this kernel has no seccomp: the relay could use every system call";
+    return NULL;
 }
 
 bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) {
@@ -145,5 +167,8 @@ bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) 
                    abi, ports, filtered ? "on" : "off", IS_SANITIZED ? "on" : "off",
                    IS_SANITIZED ? " sanitizer=on reading=everywhere" : "");
     (void)snprintf(report_in_force, sizeof(report_in_force), "%s", ret_report);
+    weakness_in_force = sandbox_weakness(abi, filtered || IS_SANITIZED);
+    if (weakness_in_force != NULL)
+        log_warning("relay.sandbox", "%s", weakness_in_force);
     return true;
 }

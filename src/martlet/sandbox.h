@@ -23,7 +23,14 @@ bool sandbox_lets_push(const struct config *entered, const struct config *next);
 // What sandbox_enter() reported; "" before. It is called before there are threads.
 const char *sandbox_report(void);
 
-// No core dump and no debugger of the same user sees this process's memory, which holds a private key.
+// What this kernel does not have of it, as a sentence; NULL when it is whole.
+const char *sandbox_weakness(int landlock_abi, bool is_filtered);
+// The same of the sandbox that was entered; NULL before.
+const char *sandbox_weakness_in_force(void);
+
+// The first thing that each of our processes does, whatever it is for: its memory may hold keys, addresses and
+// messages. No core dump is written, not even by a handler that the system has for them, nor by a program that this one
+// starts; and no debugger of the same user can look. A sanitizer needs the latter.
 void sandbox_hide_memory(void);
 
 // Built with a sanitizer, which needs to trace itself and to read its own program.

@@ -230,19 +230,35 @@ static bool add_conditional(scmp_filter_ctx ctx) {
            seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, ask_limit) == 0;
 }
 
+// Calls that this machine's architecture does not have (open, poll and the like on ARM) are left out by libseccomp.
+static scmp_filter_ctx filter_new(void) {
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    if (ctx == NULL)
+        return NULL;
+    // Large filters are searched as a tree: fewer steps for each call.
+    (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (add_all(ctx, SCMP_ACT_ALLOW, allowed, ARRAY_LEN(allowed)) &&
+        add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_LEN(deadly)) && add_conditional(ctx) && add_sockets(ctx) &&
+        add_sending(ctx))
+        return ctx;
+    seccomp_release(ctx);
+    return NULL;
+}
+
 bool seccomp_restrict(bool *ret_on) {
     *ret_on = false;
     if (prctl(PR_GET_SECCOMP) < 0 && errno == EINVAL)
         return true;
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-    if (ctx == NULL)
-        return false;
-    // Large filters are searched as a tree: fewer steps for each call.
-    (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    bool ok = add_all(ctx, SCMP_ACT_ALLOW, allowed, ARRAY_LEN(allowed)) &&
-              add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_LEN(deadly)) && add_conditional(ctx) &&
-              add_sockets(ctx) && add_sending(ctx) && seccomp_load(ctx) == 0;
+    scmp_filter_ctx ctx = filter_new();
+    bool ok = ctx != NULL && seccomp_load(ctx) == 0;
     seccomp_release(ctx);
     *ret_on = ok;
+    return ok;
+}
+
+bool seccomp_write(int fd) {
+    scmp_filter_ctx ctx = filter_new();
+    bool ok = ctx != NULL && seccomp_export_bpf(ctx, fd) == 0;
+    seccomp_release(ctx);
     return ok;
 }

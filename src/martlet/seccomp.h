@@ -11,3 +11,7 @@
 // that a library can fall back; a call that only an intruder makes (running a program, tracing, mounting) kills the
 // process. Needs no_new_privs. *ret_on is false on a kernel without seccomp. False when the filter is refused.
 MUST_USE bool seccomp_restrict(bool *ret_on);
+
+// Writes the same filter to `fd` as the kernel would get it (struct sock_filter, one after the other), so that a test
+// can ask it about a call where no kernel applies it: under an emulator.
+MUST_USE bool seccomp_write(int fd);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +17,7 @@
 #include "martlet/certificate_check.h"
 #include "martlet/control_socket.h"
 #include "martlet/ports.h"
+#include "martlet/preflight.h"
 #include "martlet/sandbox.h"
 #include "martlet/user.h"
 
@@ -48,7 +50,8 @@ static char *read_text(const struct source *s) {
     if (files_read(AT_FDCWD, s->config_path, false, &text, error))
         ret = slice_dup(buf_slice(&text));
     else
-        complain(s, false, "%s", error);
+        complain(s, false, "%s%s", error,
+                 errno == EACCES && geteuid() != 0 ? ": start as root, or let this user read it" : "");
     buf_done(&text);
     return ret;
 }
@@ -115,19 +118,23 @@ enum config_certificate_source source_certificate_kind(const struct source *s) {
     return kind == CERTIFICATE_FROM_ACME && !is_told ? CERTIFICATE_FROM_SELF : kind;
 }
 
+static bool find_user(const struct source *s, uid_t *ret_uid, gid_t *ret_gid) {
+    const char *user = s->config->user;
+    if (user_find(user, ret_uid, ret_gid))
+        return true;
+    complain(s, false, "there is no system user %s: adduser --system --group --no-create-home %s, or set user = NAME",
+             user, user);
+    return false;
+}
+
 // As root, the state directory belongs to the user that the relay becomes.
 static bool give_to_user(const struct source *s, int state_fd) {
     uid_t uid;
     gid_t gid;
     if (geteuid() != 0 || s->is_dev)
         return true;
-    const char *user = s->config->user;
-    if (!user_find(user, &uid, &gid)) {
-        complain(s, false,
-                 "there is no system user %s: adduser --system --group --no-create-home %s, or set user = NAME", user,
-                 user);
+    if (!find_user(s, &uid, &gid))
         return false;
-    }
     if (fchown(state_fd, uid, gid) == 0)
         return true;
     complain(s, false, "%s: %s", s->config->state_dir, strerror(errno));
@@ -160,14 +167,23 @@ static void warn_of_challenge_port(const struct source *s, const struct ports *p
     }
 }
 
+static void on_problem(void *arg, bool is_warning, const char *sentence) {
+    complain(arg, is_warning, "%s", sentence);
+}
+
 bool source_prepare(struct source *s, struct ports *ports) {
-    char error[FILES_ERROR_MAX];
+    char error[FILES_ERROR_MAX], sentence[PREFLIGHT_SENTENCE_MAX];
+    const struct preflight flight = {s->config, s->is_dev, false, on_problem, s};
+    if (!preflight_look(&flight))
+        return false;
     int state_fd = files_make_dir(s->config->state_dir, error);
     if (state_fd < 0) {
-        complain(s, false, "%s", error);
+        preflight_explain_dir(s->config->state_dir, errno, sentence);
+        complain(s, false, "%s", sentence);
         return false;
     }
-    bool ok = give_to_user(s, state_fd) && open_control(s, state_fd, ports);
+    bool ok = preflight_own(&flight, state_fd) && give_to_user(s, state_fd) && preflight_state(&flight, state_fd) &&
+              open_control(s, state_fd, ports);
     (void)close(state_fd);
     s->has_turn = ports_have(ports, "turn");
     if (ok)
@@ -247,6 +263,9 @@ static void tell(const struct source *s, const struct certificate_report *r) {
         complain(s, true, "%s", r->findings[i].text);
     static const char *const kinds[] = {"files", "acme", "self-signed"};
     enum config_certificate_source kind = source_certificate_kind(s);
+    if (kind == CERTIFICATE_FROM_FILES && certificate_key_is_open(s->config))
+        complain(s, true, "the private key %s can be read by every user of this machine: chmod o-r %s",
+                 s->config->tls_key_path, s->config->tls_key_path);
     // No address gets into the log, not even an own one.
     bool has_address = kind == CERTIFICATE_FROM_SELF || config_domain_is_literal(s->config);
     log_info("parent.certificate", "source=%s names=\"%s\" issuer=\"%s\" days_left=%lld", kinds[kind],
@@ -348,6 +367,52 @@ static bool set_options(const struct source *s, const struct ports *ports, struc
         if (!bundle_add_listener(b, ports->sockets[i].fd, slice_from_cstr(ports->sockets[i].service)))
             return false;
     return true;
+}
+
+// ---- without a start ----
+
+static bool would_have_certificate(struct source *s) {
+    struct certificate read = {0};
+    struct certificate_report report;
+    char error[CERTIFICATE_SENTENCE_MAX];
+    if (source_certificate_kind(s) != CERTIFICATE_FROM_FILES)
+        return true; // it is made, or asked for, by the start
+    bool ok = read_files(s, &read, &report, error);
+    if (!ok)
+        complain(s, false, "%s", error);
+    for (size_t i = 0; ok && i < report.n_findings; i++)
+        complain(s, true, "%s", report.findings[i].text);
+    certificate_free(&read);
+    return ok;
+}
+
+static bool would_have_state(struct source *s, const struct preflight *flight, bool *ret_runs) {
+    char sentence[PREFLIGHT_SENTENCE_MAX];
+    *ret_runs = false;
+    int state_fd = open(s->config->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (state_fd < 0 && errno == ENOENT)
+        return true;
+    if (state_fd < 0) {
+        preflight_explain_dir(s->config->state_dir, errno, sentence);
+        complain(s, false, "%s", sentence);
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *ret_runs = fd >= 0 && control_socket_connect(fd, state_fd);
+    if (fd >= 0)
+        (void)close(fd);
+    bool ok = preflight_own(flight, state_fd) && preflight_state(flight, state_fd);
+    (void)close(state_fd);
+    return ok;
+}
+
+bool source_dry_run(struct source *s, bool *ret_runs) {
+    const struct preflight flight = {s->config, s->is_dev, true, on_problem, s};
+    uid_t uid;
+    gid_t gid;
+    *ret_runs = false;
+    return preflight_look(&flight) && (geteuid() != 0 || find_user(s, &uid, &gid)) &&
+           would_have_state(s, &flight, ret_runs) && would_have_certificate(s);
 }
 
 struct bundle *source_make_bundle(struct source *s, const struct ports *ports) {

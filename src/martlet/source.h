@@ -39,6 +39,9 @@ MUST_USE bool source_load_config(struct source *s);
 // Makes the state directory, gives it to the relay's user, and adds the control socket to `ports`. After
 // source_load_config().
 MUST_USE bool source_prepare(struct source *s, struct ports *ports);
+// Looks at everything that a start would use, and changes nothing. False when it would fail, which has been told.
+// *ret_runs: a relay runs with this state directory now. After source_load_config().
+MUST_USE bool source_dry_run(struct source *s, bool *ret_runs);
 // A bundle of the current s->config. NULL when the certificate cannot be read.
 MUST_USE struct bundle *source_make_bundle(struct source *s, const struct ports *ports);
 // Reads everything again. NULL when something is wrong: it has been logged, and the old configuration stands.

@@ -25,19 +25,20 @@ static void keep_nothing_over_exec(void) {
     (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
-// In the child, between fork and exec.
-_Noreturn static void become_relay(const struct ports *ports, int channel_fd) {
+// In the child, between fork and exec. statm_fd may be -1.
+_Noreturn static void become_relay(const struct ports *ports, int channel_fd, int statm_fd) {
     keep_nothing_over_exec();
-    bool ok = keep_over_exec(channel_fd);
+    bool ok = keep_over_exec(channel_fd) && (statm_fd < 0 || keep_over_exec(statm_fd));
     for (size_t i = 0; i < ports->n; i++)
         ok = keep_over_exec(ports->sockets[i].fd) && ok;
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    char number[16];
-    (void)snprintf(number, sizeof(number), "%d", channel_fd);
+    char channel[16], statm[16];
+    (void)snprintf(channel, sizeof(channel), "%d", channel_fd);
+    (void)snprintf(statm, sizeof(statm), "%d", statm_fd);
     char name[] = "martlet", subcommand[] = "relay";
-    char *argv[] = {name, subcommand, number, NULL};
+    char *argv[] = {name, subcommand, channel, statm_fd < 0 ? NULL : statm, NULL};
     if (ok)
         (void)execv("/proc/self/exe", argv);
     _exit(EXIT_NO_EXEC);
@@ -49,11 +50,16 @@ pid_t spawn_relay(const struct ports *ports, int *ret_channel_fd) {
         return -1;
     struct timeval limit = {.tv_sec = SEND_MAX_S};
     (void)setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    // What this process takes in memory. The relay may not look for itself: another user's processes can be hidden
+    // (hidepid of proc(5), ProtectProc= of systemd).
+    int statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     pid_t pid = fork();
     if (pid == 0)
-        become_relay(ports, fds[1]);
+        become_relay(ports, fds[1], statm_fd);
     int saved = errno;
     (void)close(fds[1]);
+    if (statm_fd >= 0)
+        (void)close(statm_fd);
     if (pid > 0)
         *ret_channel_fd = fds[0];
     else

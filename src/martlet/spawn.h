@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Starts a relay process, or a helper: fork, and this very program again with the hidden subcommand `relay`, so that it
-// shares no memory with the parent. It inherits the listening sockets under the same numbers, and one end of the
-// control channel.
+// shares no memory with the parent. It inherits the listening sockets under the same numbers, one end of the control
+// channel, and the parent's /proc/self/statm.
 #pragma once
 
 #include <sys/types.h>

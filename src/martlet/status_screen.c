@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 100, LEFT = 15 };
+#include "base/slice.h"
+
+enum { WIDTH = 80, LEFT = 15 };
 
 void screen_end(struct screen *s) {
     if (s->column > 0)
@@ -19,6 +21,24 @@ void screen_line(struct screen *s, const char *name) {
     *s = (struct screen){.column = LEFT, .is_first = true};
 }
 
+// Words from `column` on, in lines that begin at `left`; returns the column at their end.
+static size_t print_words(struct slice rest, size_t column, size_t left) {
+    for (bool is_first = true; rest.len > 0; is_first = false) {
+        struct slice word;
+        (void)slice_cut(rest, ' ', &word, &rest);
+        if (!is_first && column + 1 + word.len > WIDTH) {
+            (void)printf("\n%*s", (int)left, "");
+            column = left;
+        } else if (!is_first) {
+            (void)putchar(' ');
+            column++;
+        }
+        (void)printf("%.*s", SLICE_FMT(word));
+        column += word.len;
+    }
+    return column;
+}
+
 void screen_item(struct screen *s, const char *fmt, ...) {
     char text[1024];
     va_list args;
@@ -26,16 +46,26 @@ void screen_item(struct screen *s, const char *fmt, ...) {
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     size_t len = strlen(text);
-    if (!s->is_first && s->column + 2 + len > WIDTH) {
+    if (!s->is_first && s->column + 2 + len + 1 > WIDTH) { // with the comma that may follow
         (void)printf(",\n%*s", LEFT, "");
         s->column = LEFT;
     } else if (!s->is_first) {
         (void)fputs(", ", stdout);
         s->column += 2;
     }
-    (void)fputs(text, stdout);
-    s->column += len;
     s->is_first = false;
+    if (s->column + len <= WIDTH) { // as it is: blanks in it may align a table
+        (void)fputs(text, stdout);
+        s->column += len;
+    } else {
+        s->column = print_words(slice_make(text, len), s->column, LEFT + 2);
+    }
+}
+
+void screen_sentence(const char *before, const char *text) {
+    (void)fputs(before, stdout);
+    (void)print_words(slice_from_cstr(text), strlen(before), 2);
+    (void)putchar('\n');
 }
 
 void screen_write_span(long long s, char ret[SCREEN_TEXT_MAX]) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Text in two columns for a terminal of 100 columns or a pipe: names on the left, and on the right words that go on in
+// Text in two columns for a terminal of 80 columns or a pipe: names on the left, and on the right words that go on in
 // the next line when one is full. No colours, so it reads the same everywhere.
 #pragma once
 
@@ -17,10 +17,13 @@ struct screen {
 
 // Begins a line (and ends the one before); `name` may be "".
 void screen_line(struct screen *s, const char *name);
-// A word or phrase in the right column, with ", " in front when it is not the first. Not broken within.
+// A word or phrase in the right column, with ", " in front when it is not the first. Broken within only when it is
+// longer than a line.
 void screen_item(struct screen *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // Ends the line, if one is under way.
 void screen_end(struct screen *s);
+// A sentence of its own in as many lines as it takes.
+void screen_sentence(const char *before, const char *text);
 
 // "3 days", "2 hours", "5 minutes", "10 s".
 void screen_write_span(long long s, char ret[SCREEN_TEXT_MAX]);

@@ -22,7 +22,7 @@ static void on_problem(void *arg, const char *sentence) {
 static bool become_owner(const char *dir) {
     struct stat st;
     if (stat(dir, &st) != 0) {
-        (void)fprintf(stderr, "martlet: %s: %s\n", dir, strerror(errno));
+        (void)fprintf(stderr, "martlet: %s: %s%s\n", dir, strerror(errno), errno == EACCES ? "; try sudo" : "");
         return false;
     }
     if (geteuid() != 0 || st.st_uid == 0)
@@ -33,13 +33,23 @@ static bool become_owner(const char *dir) {
     return error == 0;
 }
 
+static const char *what_to_do(const char *error) {
+    if (strcmp(error, "another process has the state directory open") == 0)
+        return ": stop the relay first";
+    if (strcmp(error, "there is no store in the state directory") == 0)
+        return ": name the one of state_dir";
+    if (strcmp(error, "the database cannot be read") == 0)
+        return ": put a backup back";
+    return "";
+}
+
 static int verify(const char *dir) {
     if (!become_owner(dir))
         return 1;
     const char *error = "";
     int problems = store_verify(dir, on_problem, NULL, &error);
     if (problems < 0)
-        (void)fprintf(stderr, "martlet: %s: %s\n", dir, error);
+        (void)fprintf(stderr, "martlet: %s: %s%s\n", dir, error, what_to_do(error));
     else if (problems == 0)
         (void)printf("no problems found\n");
     return problems == 0 ? 0 : 1;
@@ -69,6 +79,8 @@ static int run_verify(int argc, char **argv) {
         dir = argv[optind++];
     if (optind < argc || (dir == NULL) == (source.config_path == NULL))
         command_misuse(&verify_command, "one directory or --config FILE is wanted");
+    if (dir != NULL && sets.n > 0)
+        command_misuse(&verify_command, "--set goes with --config");
     int status = 1;
     if (dir != NULL)
         status = verify(dir);

@@ -103,6 +103,7 @@ static int run_web(int argc, char **argv) {
     bool wants_preview = false;
     const char *export_folder = NULL;
     char folder_setting[PATH_MAX + 16];
+    const char *of_preview = NULL; // an option that is for nothing else
     int option;
     while ((option = command_next_option(&web_command, argc, argv, options)) != -1) {
         if (option == 'p') {
@@ -111,19 +112,25 @@ static int run_web(int argc, char **argv) {
             export_folder = optarg;
         } else if (option == 'c') {
             preview.config_path = optarg;
+            of_preview = "--config";
         } else if (option == 'f') {
+            of_preview = "--folder";
             (void)snprintf(folder_setting, sizeof(folder_setting), "www_folder=%s", optarg);
             command_add_set(&sets, folder_setting);
         } else if (option == 'P') {
             preview.port = parse_port(optarg);
+            of_preview = "--port";
         } else {
+            of_preview = "--set";
             command_add_set(&sets, optarg);
         }
     }
     if (optind < argc)
-        command_misuse(&web_command, "what is \"%s\"?", argv[optind]);
+        command_refuse_word(&web_command, argv[optind]);
     if (wants_preview == (export_folder != NULL))
         command_misuse(&web_command, "one of --preview and --export is wanted");
+    if (!wants_preview && of_preview != NULL)
+        command_misuse(&web_command, "--export takes no %s", of_preview);
     return wants_preview ? web_preview_run(&preview) : export_all(export_folder);
 }
 

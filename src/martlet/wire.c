@@ -12,12 +12,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "imap/share.h"
 #include "intake/hub.h"
 #include "intake/intake.h"
 #include "martlet/announce.h"
 #include "martlet/bundle.h"
 #include "martlet/crew.h"
+#include "martlet/notify.h"
 #include "martlet/outbound.h"
+#include "martlet/pressure_watch.h"
+#include "martlet/pulse.h"
+#include "martlet/watchdog.h"
 #include "martlet/wire_realtime.h"
 #include "martlet/wire_services.h"
 #include "martlet/wire_tls.h"
@@ -37,14 +42,17 @@ struct wire {
     struct worker_pool *crypt;
     struct store *store;
     struct hub *hub;
+    struct table *shares; // sessions of each account
     struct account_service *accounts;
     struct intake *intake;
     struct outbound *outbound;
     struct wire_tls tls;
     struct wire_realtime *realtime;
+    struct pressure_watch *pressure;
     struct wire_services *services;
     struct listener *listeners[BUNDLE_LISTENERS_MAX];
     size_t n_listeners;
+    struct pulse *pulse;
 };
 
 // ---- building ----
@@ -68,6 +76,10 @@ static bool build_store(struct wire *w, const struct config *c, const char **ret
     return true;
 }
 
+static bool is_in_use(void *arg, uint64_t account_id) {
+    return imap_share_has(arg, account_id);
+}
+
 // What mail from here to elsewhere, and from elsewhere to here, goes through.
 static bool build_mail(struct wire *w, const struct bundle *b, const struct config *c, const char **ret_error) {
     w->crypt = worker_pool_new("crypt", crew_size(w->crew));
@@ -77,6 +89,8 @@ static bool build_mail(struct wire *w, const struct bundle *b, const struct conf
         .store = w->store,
         .workers = w->crypt,
         .has_place_in_dns = announce_is_in_dns(c, b->is_dev),
+        .is_in_use = is_in_use,
+        .in_use_arg = w->shares,
     };
     w->outbound = outbound_new(&out, ret_error);
     if (w->outbound == NULL)
@@ -92,15 +106,18 @@ static bool build_mail(struct wire *w, const struct bundle *b, const struct conf
 static void build_services(struct wire *w, const struct bundle *b, const struct config *c) {
     const struct wire_realtime_rooms loops = {w->store, crew_loops(w->crew), crew_size(w->crew)};
     w->realtime = wire_realtime_new(&loops, c, b);
+    w->pressure = pressure_watch_new(w->config, w->store, crew_loops(w->crew), crew_size(w->crew));
     struct wire_rooms rooms = {
         .config = w->config,
         .accounts = w->accounts,
         .store = w->store,
         .hub = w->hub,
+        .shares = w->shares,
         .intake = w->intake,
         .outbound = w->outbound,
         .tls = &w->tls,
         .realtime = w->realtime,
+        .pressure = w->pressure,
     };
     w->services = wire_services_new(&rooms, c, b);
 }
@@ -122,6 +139,18 @@ static bool build_listeners(struct wire *w, const struct bundle *b, const char *
     return true;
 }
 
+static void build_pulse(struct wire *w) {
+    w->pulse = pulse_new(&(struct pulse_settings){
+        .crews = {w->crew, outbound_crew(w->outbound)},
+        .n_crews = 2,
+        .listeners = w->listeners,
+        .n_listeners = w->n_listeners,
+        .workers = w->crypt,
+        .store = w->store,
+        .every_ms = watchdog_every_ms(notify_watchdog_ms()),
+    });
+}
+
 // ---- taking down ----
 
 static void free_listeners(struct wire *w) {
@@ -132,6 +161,7 @@ static void free_listeners(struct wire *w) {
 
 // Of a wire whose loops stand still, or that was built in part only.
 static void take_down(struct wire *w) {
+    pulse_end(w->pulse);
     free_listeners(w);
     outbound_stop(w->outbound);
     if (w->crypt != NULL)
@@ -141,7 +171,10 @@ static void take_down(struct wire *w) {
     wire_realtime_end(w->realtime);
     outbound_end(w->outbound); // this and the next run what workers and store have posted
     crew_free(w->crew);
+    pulse_free(w->pulse);
     wire_services_free(w->services);
+    imap_share_free(w->shares);
+    pressure_watch_free(w->pressure);
     wire_realtime_free(w->realtime);
     if (w->intake != NULL)
         intake_free(w->intake);
@@ -159,6 +192,7 @@ struct wire *wire_start(struct config *config, const struct bundle *bundle, cons
     struct wire *w = MEM_NEW(struct wire);
     w->config = config_holder_new(config);
     w->crew = crew_new("loop", 0);
+    w->shares = imap_share_new();
     apply_log_level(config);
     bool ok = wire_tls_init(&w->tls, bundle, ret_error) && build_store(w, config, ret_error) &&
               build_mail(w, bundle, config, ret_error);
@@ -172,6 +206,8 @@ struct wire *wire_start(struct config *config, const struct bundle *bundle, cons
     }
     crew_start(w->crew);
     outbound_start(w->outbound);
+    build_pulse(w);
+    pressure_watch_tick(w->pressure); // a relay that comes back into the same crowd knows it
     log_info("relay.serving", "loops=%zu listeners=%zu", crew_size(w->crew), w->n_listeners);
     return w;
 }
@@ -189,8 +225,19 @@ bool wire_reload(struct wire *w, struct config *config, const struct bundle *bun
     return true;
 }
 
-void wire_tick(struct wire *w) {
+void wire_tick(struct wire *w, uint64_t now_ms) {
+    if (pressure_watch_wait_ms(w->pressure, now_ms) == 0)
+        pressure_watch_tick(w->pressure);
     wire_services_tick(w->services);
+}
+
+bool wire_pulse(struct wire *w, uint64_t now_ms) {
+    return pulse_tick(w->pulse, now_ms);
+}
+
+uint64_t wire_wait_ms(const struct wire *w, uint64_t now_ms) {
+    uint64_t pulse = pulse_wait_ms(w->pulse, now_ms), pressure = pressure_watch_wait_ms(w->pressure, now_ms);
+    return pulse < pressure ? pulse : pressure;
 }
 
 static void stop_listeners_of(void *arg, struct loop *loop, size_t index) {

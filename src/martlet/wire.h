@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/panic.h"
 
@@ -16,8 +17,12 @@ struct wire;
 MUST_USE struct wire *wire_start(struct config *config, const struct bundle *bundle, const char **ret_error);
 // Puts a new configuration and certificate in force; no connection drops. On failure everything stays as it was.
 MUST_USE bool wire_reload(struct wire *w, struct config *config, const struct bundle *bundle, const char **ret_error);
-// What is to be done twice a minute or so.
-void wire_tick(struct wire *w);
+// What is to be done now and then: whatever of it is due.
+void wire_tick(struct wire *w, uint64_t now_ms);
+// Calls the roll of all threads and listeners when it is due (pulse.h). True: since the last time all have answered.
+MUST_USE bool wire_pulse(struct wire *w, uint64_t now_ms);
+// In how many milliseconds either of them is due.
+uint64_t wire_wait_ms(const struct wire *w, uint64_t now_ms);
 // Accepts no more, lets running commands and DATA end for at most 10 s, closes the store, frees. False when connections
 // had to be cut.
 bool wire_stop(struct wire *w);

@@ -10,6 +10,7 @@
 
 enum {
     CONTROL_MAX = 16,
+    METRICS_MAX = 8,      // one or two monitoring systems, and a look by hand
     SHARE_OF_ADDRESS = 5, // one client address may have this part of a service's connections,
     // and this many in any case: many people can be behind one address, and IMAP connections stay.
     IMAP_SHARE_MIN = 100,
@@ -28,6 +29,7 @@ const char *const wire_limit_names[WIRE_N_LIMITS] = {
     [WIRE_LIMIT_FRONT] = "handshakes-443",
     [WIRE_LIMIT_HTTPS] = "https",
     [WIRE_LIMIT_HTTP] = "http",
+    [WIRE_LIMIT_METRICS] = "metrics",
     [WIRE_LIMIT_CONTROL] = "control",
 };
 
@@ -35,6 +37,20 @@ static struct metric_gauge connections =
     METRIC_GAUGE_BY("martlet_connections", "Connections open now, by service", "service", wire_limit_names);
 static struct metric_gauge connection_limits = METRIC_GAUGE_BY(
     "martlet_connection_limits", "Connections allowed at a time, by service", "service", wire_limit_names);
+
+static struct metric_gauge accepted = METRIC_TOTAL_BY(
+    "martlet_accepted_connections", "Connections that were let in so far, by service", "service", wire_limit_names);
+static struct metric_gauge closed =
+    METRIC_TOTAL_BY("martlet_closed_connections", "Connections that were let in and are closed, by service", "service",
+                    wire_limit_names);
+
+static int64_t read_closed(void *arg, size_t value) {
+    return (int64_t)conn_limits_left(((struct wire_limits *)arg)->of[value]);
+}
+
+static int64_t read_accepted(void *arg, size_t value) {
+    return (int64_t)conn_limits_entered(((struct wire_limits *)arg)->of[value]);
+}
 
 static int64_t read_open(void *arg, size_t value) {
     uint32_t open_now, limit;
@@ -63,6 +79,8 @@ static uint32_t total_of(const struct config *c, enum wire_limit limit) {
     case WIRE_LIMIT_HTTPS:
     case WIRE_LIMIT_HTTP:
         return c->max_http_connections;
+    case WIRE_LIMIT_METRICS:
+        return METRICS_MAX;
     case WIRE_LIMIT_CONTROL:
         return CONTROL_MAX;
     case WIRE_N_LIMITS:
@@ -78,6 +96,8 @@ static uint32_t least_share_of(enum wire_limit limit) {
     case WIRE_LIMIT_HTTPS:
     case WIRE_LIMIT_HTTP:
         return HTTP_SHARE_MIN;
+    case WIRE_LIMIT_METRICS:
+        return METRICS_MAX; // all of them come from one address
     default:
         return 1;
     }
@@ -99,6 +119,8 @@ void wire_limits_init(struct wire_limits *l, const struct config *c) {
     }
     metric_gauge_open(&connections, read_open, l);
     metric_gauge_open(&connection_limits, read_limit, l);
+    metric_gauge_open(&accepted, read_accepted, l);
+    metric_gauge_open(&closed, read_closed, l);
 }
 
 void wire_limits_set(struct wire_limits *l, const struct config *c) {
@@ -111,6 +133,8 @@ void wire_limits_set(struct wire_limits *l, const struct config *c) {
 void wire_limits_done(struct wire_limits *l) {
     metric_gauge_close(&connections, l);
     metric_gauge_close(&connection_limits, l);
+    metric_gauge_close(&accepted, l);
+    metric_gauge_close(&closed, l);
     for (int i = 0; i < WIRE_N_LIMITS; i++) {
         conn_limits_free(l->of[i]);
         l->of[i] = NULL;

@@ -6,18 +6,20 @@
 
 #include "admin/control.h"
 #include "admin/history.h"
+#include "admin/metrics_http.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "http/http.h"
 #include "http/mxdeliv/mxdeliv.h"
 #include "http/web/web.h"
+#include "imap/counts.h"
 #include "imap/imap_server.h"
-#include "imap/share.h"
 #include "martlet/bundle.h"
 #include "martlet/front.h"
 #include "martlet/outbound.h"
 #include "martlet/parts.h"
+#include "martlet/ports.h"
 #include "martlet/wire_limits.h"
 #include "martlet/wire_realtime.h"
 #include "martlet/wire_status.h"
@@ -28,7 +30,8 @@
 
 enum {
     HANDSHAKE_MAX_MS = 60 * 1000, // what clients allow for connecting
-    N_SERVICES = 8,
+    METRICS_STALL_MS = 30 * 1000,
+    N_SERVICES = 9,
 };
 
 struct wire_services {
@@ -39,6 +42,7 @@ struct wire_services {
     struct mxdeliv_server mxdeliv;
     struct web *web;
     struct http_server https, http;
+    struct metrics_http metrics;
     struct front front;
     struct control_server control;
     struct wire_status *status;
@@ -80,9 +84,10 @@ static void build_mail(struct wire_services *s, const struct wire_rooms *r) {
         .accounts = r->accounts,
         .store = r->store,
         .hub = r->hub,
-        .shares = imap_share_new(),
+        .shares = r->shares,
         .tls = r->tls->imap,
     };
+    imap_counts_register();
     s->imap.metadata = wire_realtime_metadata(s->realtime, &s->imap.metadata_arg);
     s->submission = (struct smtp_server){.role = SMTP_ROLE_SUBMISSION,
                                          .config = r->config,
@@ -119,7 +124,16 @@ static void list_services(struct wire_services *s, const struct wire_tls *tls) {
     relay.arg = &s->relay;
     struct service front = {.ops = &http_session_ops, .on_open = front_open, .arg = &s->front, .tls = tls->front};
     struct service http = {.ops = &http_session_ops, .on_open = http_session_open, .arg = &s->http};
+    struct service metrics = {.ops = &http_session_ops,
+                              .on_open = http_session_open,
+                              .arg = &s->metrics.server,
+                              .stall_timeout_ms = METRICS_STALL_MS};
     struct service control = {.ops = &control_session_ops, .on_open = control_session_open, .arg = &s->control};
+    imap.busy_reply = "* BYE [UNAVAILABLE] Too busy, try again later\r\n";
+    smtp.busy_reply = relay.busy_reply = "421 4.3.2 Too busy, try again later\r\n";
+    http.busy_reply = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nConnection: close\r\n"
+                      "Content-Length: 0\r\n\r\n";
+    control.is_for_operators = metrics.is_for_operators = true;
     const struct {
         const char *name;
         const struct service *is;
@@ -133,6 +147,7 @@ static void list_services(struct wire_services *s, const struct wire_tls *tls) {
         {"submission", &smtp, LISTENER_PLAIN, WIRE_LIMIT_SUBMISSION},
         {"https", &front, LISTENER_IMPLICIT, WIRE_LIMIT_FRONT},
         {"http", &http, LISTENER_PLAIN, WIRE_LIMIT_HTTP},
+        {PORTS_METRICS, &metrics, LISTENER_PLAIN, WIRE_LIMIT_METRICS},
         {CONTROL_SOCKET_NAME, &control, LISTENER_PLAIN, WIRE_LIMIT_CONTROL},
     };
     for (size_t i = 0; i < N_SERVICES; i++) {
@@ -178,7 +193,8 @@ struct wire_services *wire_services_new(const struct wire_rooms *r, const struct
         .web_host = place.dev_host,
         .https_port = place.https_port,
     };
-    s->status = wire_status_new(r->config, &s->limits, r->outbound, b);
+    metrics_http_init(&s->metrics, r->store);
+    s->status = wire_status_new(r->config, &s->limits, r->outbound, r->pressure, b);
     s->control.sections = wire_status_sections(s->status, &s->control.n_sections);
     list_services(s, r->tls);
     return s;
@@ -190,7 +206,6 @@ void wire_services_free(struct wire_services *s) {
     wire_status_free(s->status);
     control_history_free(s->control.history);
     wire_limits_done(&s->limits);
-    imap_share_free(s->imap.shares);
     web_free(s->web);
     free(s);
 }

@@ -18,6 +18,8 @@ struct loop;
 struct outbound;
 struct service;
 struct store;
+struct pressure_watch;
+struct table;
 struct wire_services;
 struct wire_tls;
 
@@ -27,10 +29,12 @@ struct wire_rooms {
     struct account_service *accounts;
     struct store *store;
     struct hub *hub;
+    struct table *shares; // imap/share.h
     struct intake *intake;
     struct outbound *outbound;
     const struct wire_tls *tls;
     struct wire_realtime *realtime;
+    struct pressure_watch *pressure;
 };
 
 // Reads the pages, so not on a loop.

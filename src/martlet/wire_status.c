@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "admin/control.h"
@@ -16,21 +15,28 @@
 #include "config/config.h"
 #include "martlet/bundle.h"
 #include "martlet/certificate_check.h"
+#include "martlet/config_status.h"
+#include "martlet/dns_gauges.h"
+#include "martlet/dns_status.h"
+#include "martlet/limits_status.h"
+#include "martlet/pressure_watch.h"
 #include "martlet/realtime_status.h"
 #include "martlet/sandbox.h"
 #include "martlet/wire_limits.h"
 #include "net/address.h"
 #include "net/listener.h"
 
-enum { SECTIONS_MAX = 8, RENEWAL_LATE_DAYS = 14, ENDPOINT_SIZE = NET_ADDRESS_TEXT_MAX + 16 };
+enum { SECTIONS_MAX = 16, RENEWAL_LATE_DAYS = 14, ENDPOINT_SIZE = NET_ADDRESS_TEXT_MAX + 16 };
 
 struct wire_status {
     struct config_holder *config;
     const struct wire_limits *limits;
     struct realtime_status *realtime;
+    struct dns_gauges *dns; // NULL: nobody looks
     json_t *ports;
     pthread_mutex_t lock; // of what a reload replaces:
     bool is_public;       // clients can verify it
+    bool is_self_signed;  // and are not meant to
     struct certificate_report report;
     struct control_section sections[SECTIONS_MAX];
     size_t n_sections;
@@ -39,6 +45,9 @@ struct wire_status {
 // ---- sandbox ----
 
 static json_t *describe_sandbox(void *arg, json_t *attention) {
+    const char *weakness = sandbox_weakness_in_force();
+    if (weakness != NULL)
+        control_attention(attention, "the protection is reduced: %s", weakness);
     return json_pack("{s:s}", "report", sandbox_report());
 }
 
@@ -108,14 +117,21 @@ static void take_certificate(struct wire_status *s, const struct bundle *b) {
                                      .now_s = clock_wall_s()};
     struct certificate_report report = {.is_readable = false};
     certificate_check(&q, &report);
+    // A relay for trying things out asks no CA unless it is told to.
+    bool is_self_signed =
+        config_is_self_signed(c) ||
+        (b->is_dev && config_certificate_source(c) == CERTIFICATE_FROM_ACME && c->certificate != CERTIFICATE_ACME);
     config_release(s->config, c);
     ASSERT(pthread_mutex_lock(&s->lock) == 0);
     s->report = report;
     s->is_public = b->has_public_certificate;
+    s->is_self_signed = is_self_signed;
     ASSERT(pthread_mutex_unlock(&s->lock) == 0);
 }
 
-static void judge_certificate(json_t *attention, int64_t days) {
+static void judge_certificate(json_t *attention, int64_t days, bool is_refused) {
+    if (is_refused && days >= 0)
+        control_attention(attention, "clients refuse the certificate; see `martlet certificate`");
     if (days < 0)
         control_attention(attention, "the certificate has expired; see `martlet certificate`");
     else if (days < RENEWAL_LATE_DAYS)
@@ -127,32 +143,25 @@ static json_t *describe_certificate(void *arg, json_t *attention) {
     struct wire_status *s = arg;
     ASSERT(pthread_mutex_lock(&s->lock) == 0);
     struct certificate_report report = s->report;
-    bool is_public = s->is_public;
+    bool is_public = s->is_public, is_self_signed = s->is_self_signed;
     ASSERT(pthread_mutex_unlock(&s->lock) == 0);
     if (!report.is_readable)
         return NULL;
     int64_t days = certificate_days_left(&report, clock_wall_s());
-    judge_certificate(attention, days);
-    return json_pack("{s:I, s:I, s:b}", "not_after", (json_int_t)report.not_after_s, "days_left", (json_int_t)days,
-                     "public", is_public);
+    judge_certificate(attention, days, !is_public && !is_self_signed);
+    return json_pack("{s:I, s:I, s:b, s:b}", "not_after", (json_int_t)report.not_after_s, "days_left", (json_int_t)days,
+                     "public", is_public, "self_signed", is_self_signed);
 }
 
 // ---- connections, memory ----
 
 static json_t *describe_connections(void *arg, json_t *attention) {
     const struct wire_status *s = arg;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-        (void)control_attention_limit(attention, "file descriptors (LimitNOFILE), connections alone", conn_count(),
-                                      files.rlim_cur);
     json_t *list = json_array();
     for (int i = 0; i < WIRE_N_LIMITS; i++) {
         uint32_t open_now, limit;
-        char what[64];
         const char *name = wire_limit_names[i];
         conn_limits_read(s->limits->of[i], &open_now, &limit);
-        (void)snprintf(what, sizeof(what), "connections of %s", name);
-        (void)control_attention_limit(attention, what, open_now, limit);
         ASSERT(json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "service", name, "open", (json_int_t)open_now,
                                                      "limit", (json_int_t)limit)) == 0);
     }
@@ -161,6 +170,43 @@ static json_t *describe_connections(void *arg, json_t *attention) {
 
 static json_t *describe_memory(void *arg, json_t *attention) {
     return json_pack("{s:I}", "resident_octets", (json_int_t)metrics_read("process_resident_memory_bytes"));
+}
+
+// ---- expiry ----
+
+static json_t *describe_expiry(void *arg, json_t *attention) {
+    bool doubted = metrics_read("martlet_expiry_clock_doubted") > 0;
+    if (doubted)
+        control_attention(attention, "expiry does not believe the clock; see the log, and set it right if it is wrong");
+    return json_pack("{s:I, s:I, s:b}", "expired_messages", (json_int_t)metrics_read_sum("martlet_expired_messages"),
+                     "expired_accounts", (json_int_t)metrics_read("martlet_expired_accounts"), "clock_doubted",
+                     doubted);
+}
+
+// ---- configuration, limits ----
+
+static json_t *describe_settings(void *arg, json_t *attention) {
+    const struct wire_status *s = arg;
+    const struct config *c = config_acquire(s->config);
+    json_t *settings = config_status_settings(c);
+    config_release(s->config, c);
+    return settings;
+}
+
+static json_t *describe_off(void *arg, json_t *attention) {
+    const struct wire_status *s = arg;
+    const struct config *c = config_acquire(s->config);
+    json_t *off = config_status_off(c, realtime_pushes(s->realtime), realtime_announces_iroh(s->realtime));
+    config_release(s->config, c);
+    return off;
+}
+
+static json_t *describe_limits(void *arg, json_t *attention) {
+    const struct wire_status *s = arg;
+    const struct config *c = config_acquire(s->config);
+    json_t *limits = limits_status_describe(s->limits, c, attention);
+    config_release(s->config, c);
+    return limits;
 }
 
 // ---- life ----
@@ -172,7 +218,8 @@ static void add_section(struct wire_status *s, const char *name, json_t *(*descr
 }
 
 struct wire_status *wire_status_new(struct config_holder *config, const struct wire_limits *limits,
-                                    const struct outbound *outbound, const struct bundle *b) {
+                                    const struct outbound *outbound, struct pressure_watch *pressure,
+                                    const struct bundle *b) {
     struct wire_status *s = MEM_NEW(struct wire_status);
     s->config = config;
     s->limits = limits;
@@ -184,11 +231,20 @@ struct wire_status *wire_status_new(struct config_holder *config, const struct w
     add_section(s, "sandbox", describe_sandbox, NULL);
     add_section(s, "ports", describe_ports, s);
     add_section(s, "certificate", describe_certificate, s);
+    if (!b->is_dev) {
+        s->dns = dns_gauges_open(config);
+        add_section(s, "dns", dns_status_describe, config);
+    }
     add_section(s, "connections", describe_connections, s);
     add_section(s, "memory", describe_memory, NULL);
+    add_section(s, "expiry", describe_expiry, NULL);
+    add_section(s, "pressure", pressure_watch_describe, pressure);
     add_section(s, "push", realtime_describe_push, s->realtime);
     add_section(s, "turn", realtime_describe_turn, s->realtime);
     add_section(s, "iroh", realtime_describe_iroh, s->realtime);
+    add_section(s, "settings", describe_settings, s);
+    add_section(s, "off", describe_off, s);
+    add_section(s, "limits", describe_limits, s);
     return s;
 }
 
@@ -206,6 +262,7 @@ void wire_status_free(struct wire_status *s) {
     if (s == NULL)
         return;
     metric_gauge_close(&not_after, s);
+    dns_gauges_close(s->dns);
     realtime_status_free(s->realtime);
     json_decref(s->ports);
     (void)pthread_mutex_destroy(&s->lock);

@@ -10,12 +10,14 @@ struct bundle;
 struct config_holder;
 struct control_section;
 struct outbound;
+struct pressure_watch;
 struct wire_limits;
 struct wire_status;
 
 // What it gets, but for the bundle, outlives it.
 struct wire_status *wire_status_new(struct config_holder *config, const struct wire_limits *limits,
-                                    const struct outbound *outbound, const struct bundle *b);
+                                    const struct outbound *outbound, struct pressure_watch *pressure,
+                                    const struct bundle *b);
 // After the configuration or the certificate was replaced.
 void wire_status_reload(struct wire_status *s, const struct bundle *b);
 const struct control_section *wire_status_sections(const struct wire_status *s, size_t *ret_n);

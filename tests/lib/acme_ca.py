@@ -153,7 +153,8 @@ class FakeClient:
         program.write_text(
             "#!/bin/sh\n"
             f'echo "$*" >> {self.folder}/calls\n'
-            f'case "$*" in *" new"*|*" update"*) mkdir -p private; : > private/key.pem; exit 0;; esac\n'
+            'case "$*" in *" new"*|*" update"*) mkdir -p private; : > private/key.pem\n'
+            '    echo "uacme: account created at $2/account"; exit 0;; esac\n'
             f". {self.folder}/behaviour\n"
         )
         program.chmod(0o755)

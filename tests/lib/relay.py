@@ -23,6 +23,7 @@ import time
 import urllib.parse
 
 import wire
+from timelimit import PATIENCE
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DOMAIN = "_martlet.test"
@@ -35,6 +36,7 @@ ROOMY = {
     "max_load_1m": "10000",
     "min_available_memory": "1M",
     "min_free_disk_space": "1M",
+    "busy_after_ms": "3600000",
     "max_new_accounts_per_hour": "0",
 }
 # For tests that send faster than any human.
@@ -102,6 +104,13 @@ def children_of(pid):
     return found
 
 
+def is_relay(pid):
+    """Of the parent's children: not a helper."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2] == [b"relay"]
+    return False
+
+
 def is_running(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
@@ -112,7 +121,7 @@ def is_running(pid):
 
 def wait_until(condition, timeout, what):
     """Returns the first true value of condition(). For states of processes and files, which send no event."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while True:
         value = condition()
         if value:
@@ -188,7 +197,7 @@ class Relay:
             )
         self.reader = threading.Thread(target=self._read_output, args=(self.process,), daemon=True)
         self.reader.start()
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while not self.is_ready():
             if self.process.poll() is not None:
                 self.reader.join(2)
@@ -220,8 +229,7 @@ class Relay:
 
     def child_pid(self):
         """The relay process; the parent only holds the ports and restarts it."""
-        children = children_of(self.process.pid)
-        return children[0] if children else None
+        return next(filter(is_relay, children_of(self.process.pid)), None)
 
     def wait_for_child(self, other_than=None, timeout=10):
         return wait_until(
@@ -245,7 +253,7 @@ class Relay:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            code = self.process.wait(timeout)
+            code = self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise RelayError(f"martlet did not end within {timeout} s of SIGTERM\n{self.all_output()}") from None

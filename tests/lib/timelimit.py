@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A pytest plugin: each phase of each test has a time limit, 60 s or what @pytest.mark.limit(seconds) says."""
+"""A pytest plugin: each phase of each test has a time limit, 60 s or what @pytest.mark.limit(seconds) says, on a slow machine
+(TEST_PATIENCE in the environment) a multiple of that."""
 import faulthandler
+import os
 import signal
 import sys
 
 import pytest
 
 DEFAULT = 60
+PATIENCE = int(os.environ.get("TEST_PATIENCE", "1"))
 
 
 def pytest_configure(config):
@@ -15,7 +18,7 @@ def pytest_configure(config):
 
 def limited(item):
     mark = item.get_closest_marker("limit")
-    seconds = mark.args[0] if mark else DEFAULT
+    seconds = (mark.args[0] if mark else DEFAULT) * PATIENCE
 
     def on_alarm(number, frame):
         faulthandler.dump_traceback(file=sys.__stderr__)

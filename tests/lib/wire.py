@@ -245,8 +245,8 @@ class Smtp(Connection):
         self.send((line if isinstance(line, bytes) else line.encode()) + b"\r\n")
         return self.reply()
 
-    def ehlo(self):
-        code, text = self.command("EHLO [127.0.0.1]")
+    def ehlo(self, name="[127.0.0.1]"):
+        code, text = self.command(f"EHLO {name}")
         assert code == 250, (code, text)
         self.extensions = text.split("\n")[1:]
         return self.extensions
