@@ -4,11 +4,19 @@
 #   make test    unit, fuzz corpus and integration tests under ASan and UBSan
 #   make lint    formatting, clang-tidy, floors, banned functions
 #   make fuzz    every fuzz target for a while
+#   make arm64   build-arm64/martlet, a release build for 64-bit ARM
+#   make test-arm64  its unit, fuzz corpus and integration tests, under qemu
 #   make install (PREFIX=/usr/local, DESTDIR=)
+#   make deb     build/martlet_VERSION_ARCH.deb (ARCH=arm64 BUILD=build-arm64: a cross build)
+#   make test-package   that package, installed, upgraded and purged in a fresh Debian
 .POSIX:
 
 BUILD = build
 BUILD_TEST = build-test
+BUILD_ARM64 = build-arm64
+ROOT_ARM64 = $(BUILD_ARM64)-root
+ARCH = $$(dpkg --print-architecture)
+DEB_OPTIONS =
 PREFIX = /usr/local
 ARGS =
 
@@ -39,11 +47,34 @@ fuzz:
 	@tools/setup fuzz
 	@tools/fuzz
 
+arm64: configure-arm64
+	@ninja -C $(BUILD_ARM64) martlet
+
+test-arm64:
+	@tools/setup test-arm64
+	@$(MAKE) --no-print-directory configure-arm64
+	@ninja -C $(BUILD_ARM64)
+	@tools/arm64-test $(BUILD_ARM64) $(ROOT_ARM64)
+
+configure-arm64:
+	@tools/setup arm64
+	@tools/arm64-root $(ROOT_ARM64)
+	@test -f $(BUILD_ARM64)/build.ninja || meson setup $(BUILD_ARM64) --buildtype=release -Dtests=true \
+	    --prefix=$(PREFIX) --cross-file $(ROOT_ARM64)/root.ini --cross-file packaging/cross/arm64.ini
+
 install: all
 	@meson configure $(BUILD) --prefix=$(PREFIX)
 	@meson install -C $(BUILD) --no-rebuild
 
+deb:
+	@tools/setup deb
+	@tools/make-deb $(BUILD) $(ARCH) $(DEB_OPTIONS)
+
+test-package: deb
+	@tools/setup test-package
+	@tools/test-package $(BUILD)
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all run test lint fuzz install clean
+.PHONY: all run test lint fuzz arm64 test-arm64 configure-arm64 install deb test-package clean
