@@ -4,7 +4,7 @@ import mail
 import pytest
 from conftest import make_pair
 from deltachat import impatiently
-from relay import NO_RATE, Account, Relay
+from relay import NO_RATE, Account, Relay, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,12 @@ def test_arrival_between_select_and_idle(relay, new_profile):
         for _ in range(30):
             assert smtp.send_message(sender.address, [bob.address], mail.encrypted(sender.address))[0] == 250
     relay.wait_mailbox_empty(bob.account)
-    fetched = {
-        e["msg"] for _, n, e in bob.core.events[mark:] if n == bob.number and "Passing message UID" in str(e.get("msg"))
-    }
-    assert len(fetched) == 30
+
+    def fetched():  # the client tells of it a little later than it does it
+        return {
+            e["msg"]
+            for _, n, e in list(bob.core.events)[mark:]
+            if n == bob.number and "Passing message UID" in str(e.get("msg"))
+        }
+
+    wait_until(lambda: len(fetched()) == 30, 10, "all of them to be fetched")

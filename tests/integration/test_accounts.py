@@ -171,9 +171,11 @@ def test_lack_of_resources_blocks_creation_but_not_login():
         relay.stop()
         relay.settings["min_free_disk_space"] = "1000000G"
         relay.start()
-        assert imap_login(relay, Account.invent()).status == b"NO"
+        refused = imap_login(relay, Account.invent())
+        assert refused.status == b"NO" and b"UNAVAILABLE" in refused.text and b"uthentication" not in refused.text
+        assert smtp_login(relay, Account.invent())[0] == 454
         assert imap_login(relay, account).status == b"OK"
-        assert re.search(r"free disk \d+MB < 1024000000MB", relay.log())
+        assert re.search(r"pressure\.rises cause=disk level=1 reason=\"the disk has \d+ MB left\"", relay.log())
 
 
 def test_limit_of_new_accounts_by_client_address():

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Certificates of a CA (RFC 8555): issued, renewed, refused, against Debian's pebble."""
+import base64
 import contextlib
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -101,6 +104,12 @@ def test_first_certificate():
         status, facts = told(relay)
         assert status == 0 and facts["source"] == "acme" and facts["attempt"]["ok"], facts
         assert 88 <= facts["days_left"] <= 90 and NAME in facts["names"]
+        # What others may read in a CAA record, and the key in a TLSA record.
+        assert re.match(r"https://\S+$", json.loads(acme(relay, "status").read_text())["account"])
+        zone = run_martlet("dns", "--config", relay.config_path, binary=relay.binary).stdout
+        key = base64.b64decode(b"".join(presented_key(relay).splitlines()[1:-1]))
+        digest = hashlib.sha256(key).hexdigest()
+        assert f"_25._tcp.{NAME}. 3600 IN TLSA 3 1 1 {digest}\n" in zone and f"_mta-sts.{NAME}. 3600 IN TXT" in zone
 
 
 def test_an_open_connection_outlives_the_change():
@@ -151,8 +160,9 @@ def test_no_second_attempt_at_a_restart():
 def test_challenge_that_does_not_arrive():
     with service(http_port=9) as (relay, ca):
         assert "port 80" in failed(relay)
+        wait_until(lambda: told(relay)[1]["attempt"]["detail"], 10, "the status")
         status, facts = told(relay)
-        assert status == 1 and not facts["attempt"]["ok"] and facts["attempt"]["detail"]
+        assert status == 1 and not facts["attempt"]["ok"]
         assert 500 < facts["attempt"]["next"] - facts["attempt"]["at"] < 900
 
 
@@ -294,6 +304,26 @@ def test_change_from_files_to_a_ca(tmp_path):
         relay.reload()
         failed(relay)
         assert presented(relay) == before
+
+
+def test_account_of_another_ca():
+    """A CAA record with the account at another CA would keep this one from issuing."""
+    first, second = "https://acme-v02.api.letsencrypt.org/directory", "https://acme.zerossl.com/v2/DV90"
+
+    def authority(directory):
+        done = run_martlet("dns", "--config", relay.config_path, "--set", f"acme_directory={directory}", binary=relay.binary)
+        return re.search(r' CAA 0 issue "(.*)"', done.stdout).group(1)
+
+    with service(client=FakeClient(), acme_directory=first) as (relay, client):
+        failed(relay)
+        assert authority(first) == f"letsencrypt.org;accounturi={first}/account"
+        status = json.loads(acme(relay, "status").read_text())
+        acme(relay, "status").write_text(json.dumps(status | {"directory": first}))  # as if it had issued one
+        client.report("accountDoesNotExist", "no such account")
+        relay.reload(acme_directory=second)
+        wait_until(lambda: f"{second}/account" in acme(relay, "status").read_text(), 20, "an account at the other CA")
+        assert authority(first) == "letsencrypt.org"
+        assert authority(second) == f"sectigo.com;accounturi={second}/account"
 
 
 def limited(**more):

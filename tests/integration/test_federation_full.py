@@ -138,3 +138,20 @@ def test_full_disk_defers(here, cramped, way):
         received(cramped, bob, message_id, timeout=40)
     assert count(cramped, bob) == 1 + len(sent)
     assert set(transports_used(here, mark)) == {way}
+
+
+@pytest.mark.limit(120)
+def test_full_disk_sends(here, cramped):
+    """What was accepted before the disk was full goes out, and so makes room."""
+    alice, bob = cramped.new_account(), here.new_account()
+    cramped.host.block(25, 443)
+    mark = len(cramped.log())
+    message_id = send(cramped, alice, [bob.address], mail.encrypted(alice.address, size=80_000))
+    wait_log(cramped, r"queue\.deferred", mark)
+    assert cramped.disk.tell("fill") == "filled"
+    wait_log(cramped, r"pressure\.rises cause=disk level=3", mark)
+    cramped.host.unblock()
+    received(here, bob, message_id, timeout=60)
+    assert cramped.disk.tell("free") == "freed"
+    wait_log(cramped, r"pressure\.falls cause=disk level=0", mark)
+    assert count(here, bob) == 1

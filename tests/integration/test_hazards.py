@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Peers that are slow, rude, broken or too many. Each must harm only itself."""
+import os
 import re
 import resource
 import socket
@@ -9,6 +10,7 @@ import time
 import mail
 import pytest
 import wire
+from pressure import wait_calm
 from relay import NO_RATE, Relay, Service, release_binary_path
 
 
@@ -148,7 +150,7 @@ def test_endless_lines_are_cut_off(plain_relay, which):
 def resident(relay):
     """Octets of memory that the relay process holds."""
     with open(f"/proc/{relay.child_pid()}/statm") as f:
-        return int(f.read().split()[1]) * 4096
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_huge_literals_are_refused_before_they_are_read(relay, receiver):
@@ -240,6 +242,7 @@ def test_out_of_descriptors():
         time.sleep(0.5)
         for s in crowd:
             s.close()
+        wait_calm(relay)
         relay.imap(account).close()
         assert_serves(relay)
 

@@ -173,7 +173,7 @@ def test_the_configuration_decides():
 
         # What is wrong leaves everything as it is.
         relay.reload(iroh_relay="yes")
-        relays.wait_until(lambda: "iroh_relay: not an http or https URL: yes" in relay.log(), 10, "a complaint")
+        relays.wait_until(lambda: "iroh_relay: must be an http or https URL" in relay.log(), 10, "a complaint")
         assert ask(relay)["irohrelay"] == own
 
 

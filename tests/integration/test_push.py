@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Notifications: the real relay against a gateway on loopback that answers, refuses, hangs or is not there."""
 import contextlib
+import os
 import random
 import socket
 import sqlite3
@@ -428,7 +429,7 @@ def test_stopping_does_not_wait_for_the_gateway(authority, certificate):
 def memory_of(relay):
     """Resident octets of the relay process."""
     with open(f"/proc/{relay.child_pid()}/statm") as f:
-        return int(f.read().split()[1]) * 4096
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def send_many(site, accounts, rounds):

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """`martlet status` and `martlet metrics`, beside what really happened."""
 import contextlib
+import ctypes
+import errno
 import json
 import re
+import shutil
 import signal
 import socket
 
@@ -11,11 +14,11 @@ import pytest
 from admin import run
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from push_gateway import PushGateway
-from relay import DOMAIN, NO_RATE, TOP, TURN_PORT, Relay, run_martlet, wait_until
+from relay import DOMAIN, NO_RATE, TOP, TURN_PORT, Relay, Service, release_binary_path, run_martlet, wait_until
 
-SERVICES = {"imap", "smtps", "submission", "smtp-443", "smtp", "mxdeliv", "handshakes-443", "https", "http", "control"}
-# What stands for itself in a label: words of ours, and the bounds of histograms.
-WORD = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*|\d+\.\d+|\+Inf")
+SERVICES = {"imap", "smtps", "submission", "smtp-443", "smtp", "mxdeliv", "handshakes-443", "https", "http", "metrics", "control"}
+# What stands for itself in a label: words of ours, sizes, our version, and the bounds of histograms.
+WORD = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*|\d+[KM]|\d+\.\d+(\.\d+)?|\+Inf")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +39,25 @@ def values(relay):
     return {(sample.name, next(iter(sample.labels.values()), None)): sample.value for sample in samples}
 
 
+REDUCED = "the protection is reduced"  # what a kernel without Landlock is told of: it is none of the tests' business here
+
+
 def status(relay, ok=True):
-    return json.loads(run(relay, "status", "--json", ok=ok).stdout)
+    done = run_martlet("status", "--json", "--dir", relay.state)
+    found = json.loads(done.stdout)
+    assert done.returncode == (1 if found["attention"] else 0) and done.stderr == "", done
+    found["attention"] = [sentence for sentence in found["attention"] if not sentence.startswith(REDUCED)]
+    assert (found["attention"] == []) == ok, found["attention"]
+    return found
+
+
+def screen(relay, ok=True):
+    done = run_martlet("status", "--dir", relay.state)
+    text = re.sub(rf"(?m)^attention: {REDUCED}.*\n(  .*\n)*", "", done.stdout)
+    text += "nothing needs attention\n" if text.endswith("\n\n") else ""
+    assert done.stderr == "" and done.returncode == (0 if done.stdout.endswith("\nnothing needs attention\n") else 1), done
+    assert text.endswith("\nnothing needs attention\n") == ok, text
+    return text
 
 
 def grown(before, after):
@@ -82,7 +102,7 @@ def test_counts_what_happens(watched):
     assert now[("martlet_submitted_messages_total", "unencrypted")] == now[("rejected_unencrypted_mail_count", None)] == 1
     assert now[("filtered_outgoing_mail_count", None)] == 2
     assert now[("martlet_deliveries_total", "delivered")] == now[("delivered_mail", None)] == 1
-    assert now[("martlet_created_accounts_total", None)] == now[("created_accounts", None)] == 2
+    assert now[("martlet_created_accounts_total", "user")] == now[("created_accounts", None)] == 2
     assert now[("martlet_imap_logins_total", "denied")] == 1
     assert now[("martlet_store_commit_seconds_count", None)] >= 1
     assert ("martlet_connections", "imap") not in now
@@ -97,12 +117,11 @@ def test_old_names_agree(watched):
 
 
 def test_status_screen(watched):
-    done = run(watched, "status")
-    text = done.stdout
-    assert done.stderr == "" and text.isascii() and "\x1b" not in text and all(len(line) <= 120 for line in text.splitlines())
+    text = screen(watched)
+    assert text.isascii() and "\x1b" not in text and all(len(line) <= 80 for line in text.splitlines())
     assert text.startswith("martlet ") and f" for {DOMAIN}, up for " in text.splitlines()[0]
     for title in ("ports", "certificate", "connections", "messages", "queue", "notifications", "TURN", "iroh", "store", "memory",
-                  "sandbox"):
+                  "limits", "protection"):
         assert re.search(rf"(?m)^{title} +\S", text), title
     assert text.endswith("\nnothing needs attention\n")
 
@@ -117,7 +136,29 @@ def test_status_json(watched):
     assert found["memory"]["resident_octets"] > 1e6
     assert found["certificate"]["days_left"] > 365 and found["certificate"]["public"] is False
     assert "no_new_privs=on" in found["sandbox"]["report"]
-    assert {"push", "turn", "iroh"} <= set(found)
+    assert found["running"] is True and found["certificate"]["self_signed"] is True
+    assert found["settings"]["registration"] == "open" and found["settings"]["max_mailbox_octets"] > 1e6
+    limits = {row["name"]: row for row in found["limits"]}
+    assert {f"connections of {service}" for service in SERVICES} <= set(limits)
+    assert limits["connections of imap"]["limit"] == 10000 and limits["places in the queue"]["used"] == 0
+    disk = shutil.disk_usage(watched.state)
+    assert abs(limits["the disk"]["limit"] - disk.total) < disk.total / 100 and limits["the disk"]["octets"] is True
+
+
+def test_manual_names_each_key(watched):
+    """What the answer holds stands in the manual, and what the manual names in the answer."""
+    text = (TOP / "docs" / "man" / "martlet-status.1").read_text()
+    named = set(re.findall(r"^\.It Va (\w+)", text, re.MULTILINE))
+    optional = {"dns", "state_dir"}  # of a public domain, of a relay that rests
+    found = status(watched)
+    assert set(found) - optional == named - optional
+    # So do the members of each, with those of one that is not here.
+    found["dns"] = dict.fromkeys(["looked_at", "tried_at", "age_s", "tried_age_s", "right", "missing", "wrong", "unknown", "records"])
+    entries = {key: entry for key, entry in re.findall(r"^\.It Va (\w+)\n(.*?)(?=^\.It |^\.El)", text, re.MULTILINE | re.DOTALL)}
+    for key, value in found.items():
+        rows = value if isinstance(value, list) else [value]
+        for member in {name for row in rows if isinstance(row, dict) for name in row}:
+            assert re.search(rf"\b{member}\b", entries[key]), (key, member)
 
 
 def test_real_time(watched):
@@ -131,7 +172,7 @@ def test_real_time(watched):
         stun.sendto(bytes.fromhex("000100002112a442") + bytes(12), ("127.0.0.1", watched.port(TURN_PORT)))
         assert stun.recv(2000)[:2] == b"\x01\x01"
     assert grown(before, values(watched))[("martlet_turn_successes_total", "binding")] == 1
-    assert re.search(r"(?m)^TURN +on, relayed ports 49152-65535\n +successes binding 1", run(watched, "status").stdout)
+    assert re.search(r"(?m)^TURN +on, relayed ports 49152-65535\n +successes binding 1", screen(watched))
 
 
 def test_manual_names_what_is_there(watched):
@@ -146,11 +187,68 @@ def test_manual_names_what_is_there(watched):
 
 def test_services_that_are_off():
     with Relay(settings={"push_gateway": "", "turn": "false", "iroh_relay": ""}) as relay:
-        text = run(relay, "status").stdout
+        text = screen(relay)
         for title in ("notifications", "TURN", "iroh"):
             assert re.search(rf"(?m)^{title} +off$", text), title
     with Relay(settings={"iroh_relay": "https://relay.example"}) as relay:
-        assert re.search(r"(?m)^iroh +served elsewhere, https://relay.example$", run(relay, "status").stdout)
+        assert re.search(r"(?m)^iroh +served elsewhere, https://relay.example$", screen(relay))
+
+
+def test_what_is_off():
+    settings = {"push_gateway": "", "turn": "false", "iroh_relay": "", "disable_ipv6": "true", "registration": "closed"}
+    with Relay(settings=settings) as relay:
+        assert status(relay)["off"] == ["new accounts (registration)", "notifications (push_gateway)", "TURN (turn)",
+                                        "iroh (iroh_relay)", "IPv6 (disable_ipv6)"]
+        text = screen(relay)
+        assert re.search(r"(?m)^switched off +new accounts \(registration\), notifications", text)
+        assert re.search(r"(?m)^ports +smtp \d+, .*\n(.*\n)?.* on 127\.0\.0\.1$", text), text
+
+
+def test_what_protects():
+    """In words that need no manual, of the build that runs in service."""
+    with Relay(binary=release_binary_path()) as relay:
+        text = screen(relay)
+        shown = " ".join(re.search(r"(?ms)^protection +(.*?)^\S", text + "end").group(1).split())
+        report = status(relay)["sandbox"]["report"]
+        for said, words in (("seccomp=on", "system calls filtered"), ("no_new_privs=on", "no new privileges"),
+                            ("dumpable=off", "memory and core dumps off limits")):
+            assert (said in report) == (words in shown), (report, shown)
+        assert "=" not in shown
+
+
+def without_landlock():
+    """What a kernel without it answers: ENOSYS to landlock_create_ruleset, from here on and for all children."""
+    library = ctypes.CDLL("libseccomp.so.2")
+    library.seccomp_init.restype = ctypes.c_void_p
+    create = library.seccomp_syscall_resolve_name(b"landlock_create_ruleset")
+    context = ctypes.c_void_p(library.seccomp_init(0x7FFF0000))  # SCMP_ACT_ALLOW
+    assert library.seccomp_rule_add(context, 0x00050000 | errno.ENOSYS, create, 0) == 0  # SCMP_ACT_ERRNO
+    library.seccomp_load(context)  # qemu-user has no seccomp, and no Landlock either
+
+
+def test_reduced_protection_needs_attention():
+    with Relay(binary=release_binary_path(), preexec=without_landlock) as relay:
+        done = run_martlet("status", "--dir", relay.state)
+        assert done.returncode == 1 and "files not confined (the kernel has no Landlock)" in " ".join(done.stdout.split())
+        sentence, = json.loads(run_martlet("status", "--json", "--dir", relay.state).stdout)["attention"]
+        assert sentence.startswith("the protection is reduced: this kernel has no Landlock")
+        assert f"attention: {sentence}" in " ".join(done.stdout.split())
+
+
+def test_a_relay_that_does_not_run(tmp_path):
+    with Service() as relay:
+        assert json.loads(run_martlet("status", "--json", "--config", relay.config_path).stdout)["running"] is True
+        relay.stop()
+        done = run_martlet("status", "--config", relay.config_path)
+        assert done.returncode == 3 and done.stderr == "" and all(len(line) <= 80 for line in done.stdout.splitlines())
+        assert re.match(rf"martlet \S+ for {DOMAIN}, not running\n", done.stdout)
+        assert re.search(r"(?m)^certificate +\d+ days left", done.stdout) and re.search(r"(?m)^store +database \d+ ", done.stdout)
+        assert "no relay runs with the state directory" in " ".join(done.stdout.split())
+        found = json.loads(run_martlet("status", "--json", "--config", relay.config_path).stdout)
+        assert found["running"] is False and found["store"]["database_octets"] > 4096 and len(found["attention"]) == 1
+        relay.start()
+    done = run_martlet("status", "--config", tmp_path / "none.ini")
+    assert done.returncode == 1 and done.stdout == "" and "there is no configuration at" in done.stderr
 
 
 def test_notifications_that_wait():
@@ -170,12 +268,12 @@ def test_notifications_that_wait():
             assert found["push"]["pending"] == found["push"]["tokens"] == 1
             now = values(relay)
             assert now[("martlet_push_pending", "first")] + now[("martlet_push_pending", "again")] == 1
-            shown = run(relay, "status", ok=False).stdout
+            shown = screen(relay, ok=False)
             assert re.search(r"(?m)^notifications +on, gateway 127.0.0.1, 1 pending", shown)
             assert "secret-token" not in shown + json.dumps(found) + run(relay, "metrics").stdout
             gateway.open()
             gateway.wait(1, timeout=20)
-            wait_until(lambda: run_martlet("status", "--dir", relay.state).returncode == 0, 10, "nothing to look after")
+            wait_until(lambda: "notification gateway did not" not in run_martlet("status", "--dir", relay.state).stdout, 10, "nothing to look after")
 
 
 def test_what_waits_is_counted():
@@ -189,7 +287,7 @@ def test_what_waits_is_counted():
         queue = status(relay)["queue"]
         assert (queue["destinations"], queue["messages"], queue["recipients"]) == (2, 4, 4)
         assert [(row["destination"], row["messages"]) for row in queue["largest"]] == [("many.example", 3), ("few.example", 1)]
-        assert "4 messages for 2 destinations" in run(relay, "status").stdout
+        assert "4 messages for 2 destinations" in screen(relay)
         assert values(relay)[("martlet_queue_waiting", "messages")] == 4
         assert "example" not in run(relay, "metrics").stdout
 
@@ -199,11 +297,11 @@ def test_a_limit_comes_near():
         alice = relay.new_account()
         for _ in range(3):
             stack.enter_context(relay.imap(alice))
-        assert run(relay, "status").stdout.endswith("\nnothing needs attention\n")
+        assert screen(relay).endswith("\nnothing needs attention\n")
         stack.enter_context(relay.imap(alice))
-        done = run(relay, "status", ok=False)
-        assert done.returncode == 1 and done.stderr == ""
-        assert done.stdout.endswith("\nattention: connections of imap: 4 of 5 are in use\n")
+        text = screen(relay, ok=False)
+        assert re.search(r"(?m)^limits +connections of imap 4 of 5 \(80 %\)", text)
+        assert text.endswith("\nattention: connections of imap: 4 of 5 are in use\n")
         assert status(relay, ok=False)["attention"] == ["connections of imap: 4 of 5 are in use"]
 
 
@@ -211,6 +309,24 @@ def test_little_disk():
     with Relay(settings={**NO_RATE, "min_free_disk_space": "900000G"}) as relay:
         attention = status(relay, ok=False)["attention"]
         assert len(attention) == 1 and attention[0].endswith("(min_free_disk_space)")
+
+
+@pytest.mark.parametrize("settings, want", [
+    ({"min_available_memory": "900000G"}, r"this machine has \d+ MB of memory available; no accounts are made below 921600000 MB \(min_available_memory\)"),
+    ({"max_load_1m": "0"}, r"the load of this machine is \d+\.\d\d; no accounts are made above 0 \(max_load_1m\)")])
+def test_little_of_the_machine(settings, want):
+    """Why an account is refused that everything else allows."""
+    with Relay(settings={**NO_RATE, **settings}) as relay:
+        sentence, = status(relay, ok=False)["attention"]
+        assert re.fullmatch(want, sentence), sentence
+
+
+def test_a_certificate_that_clients_refuse():
+    """The stand-in until the CA has issued one: nobody can use such a relay."""
+    with Service(settings={"mail_domain": "chat.example.org", "certificate": "acme", "acme_directory": "https://127.0.0.1:9/"}) as relay:
+        done = run_martlet("status", "--json", "--config", relay.config_path)
+        assert "clients refuse the certificate; see `martlet certificate`" in json.loads(done.stdout)["attention"], done
+        assert done.returncode == 1
 
 
 def test_a_reload(watched):
@@ -225,5 +341,6 @@ def test_mistakes(watched, tmp_path):
         assert run_martlet(command, "now", "--dir", watched.state).returncode == 2
         assert run_martlet(command, "--jsn", "--dir", watched.state).returncode == 2
         done = run_martlet(command, "--dir", tmp_path)
-        assert done.returncode == 1 and done.stdout == "" and "no relay runs with the state directory" in done.stderr
+        where = done.stdout.replace("\n  ", " ") if command == "status" else done.stderr
+        assert done.returncode == (3 if command == "status" else 1) and "no relay runs with the state directory" in where
         assert run_martlet("help", command).stdout.startswith(f"usage: martlet {command}")

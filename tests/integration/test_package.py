@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""What of the package can be told without building it; `make test-package` does the rest."""
+import pathlib
+import re
+import subprocess
+
+import pytest
+from relay import binary_path
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+EXPOSURE_MAX = 26  # tenths, as systemd-analyze counts
+
+
+def analyze(*args):
+    done = subprocess.run(["systemd-analyze", "--no-pager", *args], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def unit(tmp_path):
+    path = tmp_path / "martlet.service"
+    text = (TOP / "packaging/martlet.service.in").read_text()
+    path.write_text(text.replace("@bindir@", str(binary_path().parent)))
+    return path
+
+
+def test_unit_is_understood(unit):
+    """Also by name: systemd ignores a key that it does not know, with a warning."""
+    assert analyze("--man=no", "verify", unit) == (0, "")
+
+
+def test_unit_is_hardened(unit):
+    status, text = analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", unit)
+    assert status == 0, text
+
+
+def call_groups():
+    groups, name = {}, None
+    for line in analyze("syscall-filter")[1].splitlines():
+        line = re.sub(r"\x1b\[[0-9;]*m", "", line)
+        if re.fullmatch(r"@\S+", line):
+            name = line
+            groups[name] = set()
+        elif line.startswith("    ") and not line.strip().startswith("#"):
+            groups[name].add(line.strip())
+    return groups
+
+
+def allowed_by(unit):
+    groups = call_groups()
+
+    def expand(word):
+        return set().union(*map(expand, groups[word])) if word.startswith("@") else {word}
+
+    allowed = set()
+    for takes_away, words in re.findall(r"^SystemCallFilter=(~?)(.*)$", unit.read_text(), re.MULTILINE):
+        calls = set().union(*map(expand, words.split()))
+        allowed = allowed - calls if takes_away else allowed | calls
+    return allowed
+
+
+def test_unit_allows_what_the_relay_allows_itself(unit):
+    """A call that the relay's own filter lets through, and the unit's does not, would fail under systemd alone."""
+    source = (TOP / "src/martlet/seccomp.c").read_text()
+    assert "deadly[]" in source
+    wanted = set(re.findall(r"SCMP_SYS\((\w+)\)", source.split("deadly[]")[0]))
+    # For the parent: starting, sandboxing, becoming another user, giving files away.
+    wanted |= {"execve", "clone", "wait4", "kill", "setgroups", "setresuid", "capset", "fchown", "bind", "listen"}
+    wanted |= {"seccomp", "prctl", "inotify_add_watch", "signalfd4", "landlock_restrict_self"}
+    assert len(wanted) > 100
+    assert wanted - allowed_by(unit) == set()
+
+
+def test_versions_agree():
+    version = re.search(r"version: '([^']+)'", (TOP / "meson.build").read_text()).group(1)
+    assert (TOP / "debian/changelog").read_text().startswith(f"martlet ({version}) ")
+
+
+@pytest.mark.parametrize("name", ["postinst", "prerm", "postrm"])
+def test_maintainer_scripts_are_shell(name):
+    subprocess.run(["sh", "-n", TOP / f"debian/martlet.{name}"], check=True)
