@@ -9,13 +9,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "config/value.h"
+#include "martlet/wire_dns.h"
 #include "net/dns_record.h"
 #include "net/loop.h"
 #include "zone/direct.h"
 
 enum {
-    FORWARDER_SIZE = 64,
     RESOLVER_TIMEOUT_MS = 12 * 1000,
     ADDRESSES_MAX = 2,
     PATH_SIZE = DNS_SERVERS_DIR_SIZE + 32,
@@ -37,14 +36,9 @@ static bool make_anchor_dir(struct dns_servers *s) {
 
 static bool open_resolver(const struct config *c, const char *anchor_dir, struct dns_servers *s,
                           const char **ret_error) {
-    char texts[CONFIG_FORWARDERS_MAX][FORWARDER_SIZE], anchor_file[PATH_SIZE] = "";
-    const char *forwarders[CONFIG_FORWARDERS_MAX + 1] = {NULL};
-    struct slice rest = slice_from_cstr(c->dns_forward);
-    struct config_forwarder forwarder;
-    for (size_t i = 0; i < CONFIG_FORWARDERS_MAX && config_forwarder_next(&rest, &forwarder); i++) {
-        (void)snprintf(texts[i], sizeof(texts[i]), "%s@%u", forwarder.address, forwarder.port);
-        forwarders[i] = texts[i];
-    }
+    char anchor_file[PATH_SIZE] = "";
+    struct wire_dns_forwarders forwarders;
+    wire_dns_forwarders(c, &forwarders);
     if (c->dns_trust_anchor[0] == '\0') {
         if (anchor_dir != NULL)
             (void)snprintf(s->anchor_dir, sizeof(s->anchor_dir), "%s", anchor_dir);
@@ -60,7 +54,7 @@ static bool open_resolver(const struct config *c, const char *anchor_dir, struct
         .anchor_file = anchor_file,
         .trust_anchor_file = c->dns_trust_anchor,
         .root_hints_file = c->dns_root_hints,
-        .forwarders = forwarders,
+        .forwarders = forwarders.list,
         .use_ipv4 = true,
         .use_ipv6 = true,
         .is_passive = true,
