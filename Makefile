@@ -29,13 +29,13 @@ run: all
 	@exec $(BUILD)/martlet dev $(ARGS)
 
 # The power-cut test runs the release build: what it measures must not be the sanitizers. Hundreds of test programs are
-# linked: gold, where it is there, takes a third of the time.
+# linked: gold, where it is there, takes a third of the time. A sanitizer's report needs functions and lines (-g1) alone.
 test:
 	@tools/setup test
 	@$(MAKE) --no-print-directory all
 	@test -f $(BUILD_TEST)/build.ninja || \
 	    env $$(command -v ld.gold >/dev/null 2>&1 && echo CC_LD=gold) \
-	    meson setup $(BUILD_TEST) -Dtests=true -Db_sanitize=address,undefined -Dhardening=false
+	    meson setup $(BUILD_TEST) -Dtests=true -Db_sanitize=address,undefined -Dhardening=false -Dc_args=-g1
 	@ninja -C $(BUILD_TEST)
 	@tools/run-tests $(BUILD_TEST) --release $(BUILD)
 
