@@ -8,8 +8,8 @@
 //
 // Sessions that stand go on, mail that was accepted goes out, what expires or is deleted goes: that is the way down.
 //
-// One thread measures (martlet/pressure_watch.h) and publishes; whoever keeps a door asks pressure_shuts(), which is
-// one load of one word. The arithmetic has no state of its own and no clock.
+// One thread measures (martlet/relay/pressure_watch.h) and publishes; whoever keeps a door asks pressure_shuts(), which
+// is one load of one word. The arithmetic has no state of its own and no clock.
 #pragma once
 
 #include <stdbool.h>

@@ -61,7 +61,7 @@ check_step_run check_step_metadata, check_step_turn, check_step_iroh, check_step
 check_step_run check_step_peer_account, check_step_peer_to, check_step_peer_from;
 check_step_run check_step_clean_up;
 
-// One port of the table in ports.c.
+// One port of the table in martlet/handover/ports.c.
 struct check_port {
     const char *name, *service, *what;
     uint16_t number;

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "martlet/command.h"
+#include "martlet/command/command.h"
 
 enum command_group {
     COMMAND_SETS_UP,

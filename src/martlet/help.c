@@ -6,7 +6,7 @@
 
 #include "base/suggest.h"
 #include "config/meaning.h"
-#include "martlet/command.h"
+#include "martlet/command/command.h"
 #include "martlet/commands.h"
 
 enum { WORDS_MAX = COMMANDS_MAX + 128 };

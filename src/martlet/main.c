@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "martlet/command.h"
+#include "martlet/command/command.h"
 #include "martlet/commands.h"
 #include "martlet/help.h"
-#include "martlet/sandbox.h"
+#include "martlet/sandbox/sandbox.h"
 
 static bool is_one_of(const char *word, const char *a, const char *b) {
     return strcmp(word, a) == 0 || strcmp(word, b) == 0;

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "martlet/command.h"
-#include "martlet/source.h"
-#include "martlet/user.h"
+#include "martlet/command/command.h"
+#include "martlet/handover/source.h"
+#include "martlet/host/user.h"
 #include "store/store.h"
 
 static void on_problem(void *arg, const char *sentence) {

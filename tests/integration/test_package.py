@@ -61,7 +61,7 @@ def allowed_by(unit):
 
 def test_unit_allows_what_the_relay_allows_itself(unit):
     """A call that the relay's own filter lets through, and the unit's does not, would fail under systemd alone."""
-    source = (TOP / "src/martlet/seccomp.c").read_text()
+    source = (TOP / "src/martlet/sandbox/seccomp.c").read_text()
     assert "deadly[]" in source
     wanted = set(re.findall(r"SCMP_SYS\((\w+)\)", source.split("deadly[]")[0]))
     # For the parent: starting, sandboxing, becoming another user, giving files away.

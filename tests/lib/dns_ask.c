@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "martlet/landlock.h"
-#include "martlet/sandbox.h"
-#include "martlet/seccomp.h"
+#include "martlet/sandbox/landlock.h"
+#include "martlet/sandbox/sandbox.h"
+#include "martlet/sandbox/seccomp.h"
 #include "net/dns.h"
 
 struct question {

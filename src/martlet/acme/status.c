@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "martlet/acme/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "martlet/acme/certificate_check.h"
+
+enum { STATUS_FILE_MAX = 64 * 1024 };
+
+static const char STATUS_NAME[] = "status";
+
+// `certificate_command` runs as the relay's user too, who may look into a directory of root's.
+static bool is_trustworthy(int fd) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0) && (st.st_mode & 0022) == 0;
+}
+
+int acme_dir_open(const char *state_dir, bool make, char ret_error[FILES_ERROR_MAX]) {
+    int state_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // What is in it is no secret but for `private`, which the ACME client makes for its owner alone.
+    if (state_fd >= 0 && make)
+        (void)mkdirat(state_fd, ACME_DIR_NAME, 0755);
+    int fd = state_fd >= 0 ? openat(state_fd, ACME_DIR_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    int error = errno;
+    if (state_fd >= 0)
+        (void)close(state_fd);
+    if (fd >= 0 && is_trustworthy(fd))
+        return fd;
+    if (fd >= 0) {
+        (void)close(fd);
+        (void)snprintf(ret_error, FILES_ERROR_MAX,
+                       "%.300s/" ACME_DIR_NAME
+                       " belongs to another user than the one that starts martlet, or others may "
+                       "write there: move it away, a new one is made",
+                       state_dir);
+        errno = EPERM;
+        return -1;
+    }
+    (void)snprintf(ret_error, FILES_ERROR_MAX, "%.300s/" ACME_DIR_NAME ": %s", state_dir, strerror(error));
+    errno = error;
+    return -1;
+}
+
+// ---- the status ----
+
+static void take_text(const json_t *from, const char *key, size_t size, char *ret) {
+    const char *text = json_string_value(json_object_get(from, key));
+    (void)snprintf(ret, size, "%s", text != NULL ? text : "");
+}
+
+void acme_status_read(int acme_fd, struct acme_status *ret) {
+    *ret = (struct acme_status){0};
+    struct buf text;
+    buf_init(&text, STATUS_FILE_MAX);
+    char error[FILES_ERROR_MAX];
+    json_t *from = NULL;
+    if (files_read(acme_fd, STATUS_NAME, true, &text, error))
+        from = json_loadb(buf_slice(&text).ptr, text.len, 0, NULL);
+    buf_done(&text);
+    if (from == NULL)
+        return;
+    ret->last_attempt_s = json_integer_value(json_object_get(from, "last_attempt"));
+    ret->next_attempt_s = json_integer_value(json_object_get(from, "next_attempt"));
+    json_int_t failures = json_integer_value(json_object_get(from, "failures"));
+    ret->failures = failures > 0 && failures < 1000000 ? (unsigned)failures : 0;
+    ret->ok = json_is_true(json_object_get(from, "ok"));
+    take_text(from, "outcome", sizeof(ret->outcome), ret->outcome);
+    take_text(from, "detail", sizeof(ret->detail), ret->detail);
+    take_text(from, "names", sizeof(ret->names), ret->names);
+    take_text(from, "directory", sizeof(ret->directory), ret->directory);
+    take_text(from, "limited_by", sizeof(ret->limited_by), ret->limited_by);
+    take_text(from, "email", sizeof(ret->email), ret->email);
+    take_text(from, "account", sizeof(ret->account), ret->account);
+    take_text(from, "account_at", sizeof(ret->account_at), ret->account_at);
+    json_decref(from);
+}
+
+// Text of a stranger that is no UTF-8, or was cut within a character, is left out.
+static const char *text_of(const char *text) {
+    json_t *probe = json_string(text);
+    json_decref(probe);
+    return probe != NULL ? text : "";
+}
+
+bool acme_status_write(int acme_fd, const struct acme_status *s, char ret_error[FILES_ERROR_MAX]) {
+    json_t *to =
+        json_pack("{s:I, s:I, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "last_attempt",
+                  (json_int_t)s->last_attempt_s, "next_attempt", (json_int_t)s->next_attempt_s, "failures",
+                  (int)s->failures, "ok", s->ok, "outcome", text_of(s->outcome), "detail", text_of(s->detail), "names",
+                  text_of(s->names), "directory", text_of(s->directory), "limited_by", text_of(s->limited_by), "email",
+                  text_of(s->email), "account", text_of(s->account), "account_at", text_of(s->account_at));
+    char *text = to != NULL ? json_dumps(to, JSON_INDENT(2)) : NULL;
+    json_decref(to);
+    if (text == NULL) {
+        (void)snprintf(ret_error, FILES_ERROR_MAX, "the status cannot be written as JSON");
+        return false;
+    }
+    bool ok = files_write(acme_fd, STATUS_NAME, slice_from_cstr(text), ret_error);
+    free(text);
+    if (ok)
+        (void)!fchmodat(acme_fd, STATUS_NAME, 0644, 0);
+    return ok;
+}
+
+// ---- names ----
+
+void acme_identifier(const char *mail_domain, char ret[ACME_IDENTIFIER_SIZE]) {
+    char address[CERTIFICATE_ADDRESS_SIZE];
+    bool is_literal = certificate_literal(mail_domain, address);
+    (void)snprintf(ret, ACME_IDENTIFIER_SIZE, "%s", is_literal ? address : mail_domain);
+}
+
+void acme_cert_path(const char *mail_domain, char ret[ACME_PATH_SIZE]) {
+    char id[ACME_IDENTIFIER_SIZE];
+    acme_identifier(mail_domain, id);
+    (void)snprintf(ret, ACME_PATH_SIZE, "%s/cert.pem", id);
+}
+
+void acme_key_path(const char *mail_domain, char ret[ACME_PATH_SIZE]) {
+    char id[ACME_IDENTIFIER_SIZE];
+    acme_identifier(mail_domain, id);
+    (void)snprintf(ret, ACME_PATH_SIZE, "private/%s/key.pem", id);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// `martlet expire --dry-run`: what expiry would remove. The relay removes by itself; there is nothing else to ask for.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/slice.h"
+#include "martlet/command/command.h"
+#include "martlet/command/operator.h"
+
+static void print_octets(long long octets) {
+    if (octets < 1000 * 1000)
+        (void)printf("%lld octets\n", octets);
+    else
+        (void)printf("%.1f MB\n", (double)octets / 1e6);
+}
+
+struct totals {
+    bool json;
+    long long messages, octets, accounts;
+};
+
+static void print_rule(void *arg, const json_t *row) {
+    static const struct {
+        const char *rule, *text;
+    } texts[] = {
+        {"account", "with accounts that nobody logs in to"},
+        {"age", "by age"},
+        {"large", "large ones that were fetched"},
+        {"quota", "the oldest of crowded mailboxes"},
+    };
+    struct totals *t = arg;
+    if (t->json) {
+        operator_print_json(row);
+        return;
+    }
+    const char *rule = operator_text(row, "rule"), *text = rule;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (strcmp(texts[i].rule, rule) == 0)
+            text = texts[i].text;
+    long long messages = operator_number(row, "messages"), octets = operator_number(row, "octets");
+    (void)printf("%-36s  %10lld %s  ", text, messages, messages == 1 ? "message " : "messages");
+    print_octets(octets);
+    t->messages += messages;
+    t->octets += octets;
+    t->accounts += operator_number(row, "accounts");
+}
+
+static int dry_run(const struct operator_options *o) {
+    uint64_t days = 0;
+    if (o->days != NULL && (!slice_to_u64(slice_from_cstr(o->days), &days) || days > 36500))
+        command_misuse(&expire_command, "--days wants a number from 0 to 36500, not \"%s\"", o->days);
+    struct totals t = {.json = o->json};
+    json_t *request = json_pack("{s:s, s:I}", "command", "expire-dry-run", "days", (json_int_t)days);
+    bool ok = operator_call(o, request, print_rule, &t, NULL);
+    json_decref(request);
+    if (ok && !t.json) {
+        (void)printf("%s in all: %lld %s, %lld %s, ", days == 0 ? "now" : "by then", t.accounts,
+                     t.accounts == 1 ? "account" : "accounts", t.messages, t.messages == 1 ? "message" : "messages");
+        print_octets(t.octets);
+    }
+    int status = operator_finish_output();
+    return ok ? status : 1;
+}
+
+static int run_expire(int argc, char **argv) {
+    static const struct option allowed[] = {{"dry-run", no_argument, NULL, 'n'},
+                                            {"days", required_argument, NULL, 'd'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
+    struct operator_options o;
+    operator_read_options(&expire_command, argc, argv, allowed, &o);
+    if (optind < argc)
+        command_refuse_word(&expire_command, argv[optind]);
+    if (!o.dry_run)
+        command_misuse(&expire_command, "a running relay expires by itself; --dry-run shows what would go");
+    return dry_run(&o);
+}
+
+const struct command expire_command = {
+    .name = "expire",
+    .summary = "what would be deleted by age",
+    .usage = "expire --dry-run [--days N] [--json] [WHERE]\n"
+             "\n"
+             "Says how many accounts and messages expiry would remove now, by which rule, and removes nothing. The\n"
+             "relay itself removes them bit by bit, all the time.\n"
+             "\n"
+             "  --dry-run         required: there is nothing else to ask for\n"
+             "  --days N          as if it were N days later\n"
+             "  --json            JSON objects, one a line\n"
+             "WHERE:\n" OPERATOR_WHERE,
+    .run = run_expire,
+};
