@@ -358,6 +358,12 @@ def without_key(state):
     (state / "tls" / "key.pem").unlink()
 
 
+def emptied(state):
+    (state / "martlet.db").write_bytes(b"")
+    (state / "bodies" / "0a").mkdir(parents=True, exist_ok=True)
+    (state / "bodies" / "0a" / "0123456789abcdef0123456789abcd").write_bytes(b"a body")
+
+
 def broken_dkim(state):
     (state / "dkim" / "opendkim.pem").write_text("junk\n")
 
@@ -375,6 +381,7 @@ DAMAGES = [
     (newer, ["was written by a newer version of this program", "install that version again"]),
     (torn, ["it is damaged", "`martlet verify ", "put a backup back"]),
     (scrambled, ["it is damaged", "`martlet verify ", "put a backup back"]),
+    (emptied, ["missing or empty, and there are bodies", "put martlet.db back from the backup", "begin anew"]),
     (without_key, ["tls: key.pem: No such file", "put it back from a backup, or move the folder away"]),
     (broken_dkim, ["dkim/opendkim.pem: no private key in PEM form", "put the right file back"]),
 ]

@@ -360,6 +360,8 @@ void preflight_advise(const char *state_dir, const char *reason, char ret[PREFLI
         {"the database could not be brought to this version; it was left as it was", damaged, true},
         {"the database was written by a newer version of this program",
          "install that version again, or put back the backup of DIR from before it", false},
+        {"the database is missing or empty, and there are bodies of messages",
+         "put martlet.db back from the backup; or, if there is none, rm -r DIR/bodies and begin anew", false},
         {"the database belongs to another program", "name another state_dir than DIR", false},
         {"another process has the state directory open",
          "another relay or `martlet verify` runs with DIR; end it first", false},

@@ -74,6 +74,9 @@ static void advice_for_a_relay_that_could_not_start(void **state) {
         {"the database was written by a newer version of this program",
          "the database was written by a newer version of this program: install that version again, or put back the "
          "backup of /dev from before it"},
+        {"the database is missing or empty, and there are bodies of messages",
+         "the database is missing or empty, and there are bodies of messages: put martlet.db back from the backup; or, "
+         "if there is none, rm -r /dev/bodies and begin anew"},
         {"the database belongs to another program",
          "the database belongs to another program: name another state_dir than /dev"},
         {"the file of trusted roots cannot be read, or holds no readable PEM certificate",

@@ -48,10 +48,25 @@ static bool create_file(const char *dir, const char **ret_error) {
     return ok;
 }
 
+static void find_file(void *arg, const struct body_name *name) {
+    (void)name;
+    *(bool *)arg = true;
+}
+
+// Bodies without a database are those of one that was lost: its backup may still come back, and wants them.
+static bool has_orphans(struct body_dir *bodies) {
+    bool found = false;
+    return !body_dir_walk(bodies, find_file, NULL, &found) || found;
+}
+
 // auto_vacuum counts only before the first table, and is kept in the file as the journal mode is.
-static bool migrate(struct db *db, const char **ret_error) {
+static bool migrate(struct db *db, struct body_dir *bodies, const char **ret_error) {
     enum schema_state state = schema_check(db, schema_n_migrations);
-    if (state == SCHEMA_CURRENT || state == SCHEMA_OLDER) {
+    if (state == SCHEMA_NEW && has_orphans(bodies)) {
+        *ret_error = "the database is missing or empty, and there are bodies of messages";
+        return false;
+    }
+    if (state == SCHEMA_CURRENT || state == SCHEMA_NEW || state == SCHEMA_OLDER) {
         if (db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") !=
             STORE_OK) {
             *ret_error = "the database cannot be used";
@@ -101,7 +116,7 @@ static bool prepare(struct backend_context *context, const char **ret_error) {
     struct db *db = db_open(context->dir, ret_error);
     if (db == NULL)
         return false;
-    bool ok = migrate(db, ret_error);
+    bool ok = migrate(db, context->bodies, ret_error);
     if (ok) {
         repair_times(db);
         struct sweep sweep = {db, context->bodies, 0};

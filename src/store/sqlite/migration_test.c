@@ -95,7 +95,7 @@ static void test_from_version(int version) {
     assert_int_equal(fixture_number(&f, "SELECT sum(length(sql)) FROM sqlite_schema"), count_schema((size_t)version));
     int n;
     assert_string_equal(fixture_verify(&f, &n),
-                        "error: the database is empty or of an older version; start the relay once");
+                        "error: the database is of an older version; start the relay once");
 
     fixture_open(&f);
     assert_int_equal(fixture_number(&f, "PRAGMA user_version"), NOW);

@@ -283,7 +283,7 @@ enum schema_state schema_check(struct db *db, size_t n_migrations) {
     if (!read_version(db, &version, &application, &objects))
         return SCHEMA_UNREADABLE;
     if (version == 0 && application == 0 && objects == 0)
-        return SCHEMA_OLDER; // new and empty
+        return SCHEMA_NEW;
     if (application != SCHEMA_APPLICATION_ID || version < 1)
         return SCHEMA_FOREIGN;
     return version == (int64_t)n_migrations  ? SCHEMA_CURRENT
@@ -320,6 +320,7 @@ bool schema_migrate(struct db *db, schema_migration *const *migrations, size_t n
     case SCHEMA_UNREADABLE:
         *ret_error = "the database cannot be read";
         return false;
+    case SCHEMA_NEW:
     case SCHEMA_OLDER:
         break;
     }

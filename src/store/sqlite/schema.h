@@ -14,7 +14,7 @@ typedef enum store_status schema_migration(struct db *db);
 extern schema_migration *const schema_migrations[];
 extern const size_t schema_n_migrations;
 
-enum schema_state { SCHEMA_CURRENT, SCHEMA_OLDER, SCHEMA_NEWER, SCHEMA_FOREIGN, SCHEMA_UNREADABLE };
+enum schema_state { SCHEMA_CURRENT, SCHEMA_NEW, SCHEMA_OLDER, SCHEMA_NEWER, SCHEMA_FOREIGN, SCHEMA_UNREADABLE };
 enum schema_state schema_check(struct db *db, size_t n_migrations);
 
 // Brings the database to version n. False with a sentence.

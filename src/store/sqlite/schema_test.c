@@ -102,6 +102,31 @@ static void test_refused_untouched(void **state) {
     fixture_done(&f);
 }
 
+// The bodies of a database that was lost are left for its backup; without any, it is a first start.
+static void test_lost(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    make_account(&f, "a@example.org", NULL);
+    char *data = make_message(STORE_BODY_INLINE_MAX + 1, 1), path[128];
+    assert_int_equal(deliver(&f, "a@example.org", data, STORE_BODY_INLINE_MAX + 1, NULL), STORE_DELIVERED);
+    free(data);
+    fixture_close(&f);
+    (void)snprintf(path, sizeof(path), "%s/martlet.db", f.dir);
+    struct store_settings settings = {.dir = f.dir, .mailbox_quota = 1, .n_readers = 1};
+    for (int missing = 0; missing <= 1; missing++) {
+        const char *error = NULL;
+        assert_int_equal(missing ? unlink(path) : truncate(path, 0), 0);
+        assert_null(store_open(&settings, &error));
+        assert_string_equal(error, "the database is missing or empty, and there are bodies of messages");
+        assert_int_equal(fixture_files(&f, NULL), 1);
+    }
+    char body[256];
+    assert_int_equal(fixture_files(&f, body), 1);
+    assert_int_equal(unlink(body), 0);
+    fixture_open(&f);
+    fixture_done(&f);
+}
+
 // Sorting keys leaves no trace on the disk, whoever opens the database.
 static void test_no_temporary_files(void **state) {
     struct fixture f;
@@ -142,10 +167,8 @@ static void test_settings(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_older),
-        cmocka_unit_test(test_refused_untouched),
-        cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_no_temporary_files),
+        cmocka_unit_test(test_older),    cmocka_unit_test(test_refused_untouched),  cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_no_temporary_files),
     };
     return cmocka_run_group_tests_name("store/schema", tests, NULL, NULL);
 }

@@ -217,7 +217,8 @@ static bool verify_all(struct verify *v) {
 static const char *state_error(enum schema_state state) {
     static const char *const errors[] = {
         [SCHEMA_CURRENT] = NULL,
-        [SCHEMA_OLDER] = "the database is empty or of an older version; start the relay once",
+        [SCHEMA_NEW] = "the database is empty",
+        [SCHEMA_OLDER] = "the database is of an older version; start the relay once",
         [SCHEMA_NEWER] = "the database was written by a newer version of this program",
         [SCHEMA_FOREIGN] = "the database belongs to another program",
         [SCHEMA_UNREADABLE] = "the database cannot be read",
