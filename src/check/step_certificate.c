@@ -7,8 +7,9 @@
 
 #include "base/clock.h"
 #include "check/step.h"
+#include "net/certificate_life.h"
 
-enum { RENEWAL_LATE_DAYS = 14, DAY_S = 86400 };
+enum { DAY_S = 86400 };
 
 static int64_t unix_time(const ASN1_TIME *t) {
     struct tm tm;
@@ -64,7 +65,7 @@ static enum check_verdict judge_public(X509 *cert, long verified, const struct c
     char missing[2 * CHECK_DOMAIN_SIZE + 64];
     list_missing(cert, c, missing, sizeof(missing));
     long long days = (long long)((until - now) / DAY_S);
-    if (days < RENEWAL_LATE_DAYS)
+    if (now >= certificate_late_at(from, until))
         return check_fail(
             r, "it ends in %lld days and is not renewed; `martlet certificate` says what stands in the way", days);
     return check_ok(r, "for %s, %lld days left%s", c->name, days, missing);

@@ -13,11 +13,11 @@
 
 #include "base/hex.h"
 #include "base/panic.h"
+#include "net/certificate_life.h"
 
 enum {
     DAY_S = 86400,
     SECURITY_BITS_MIN = 112, // OpenSSL's level 2, which Debian sets: RSA 2048, EC 224 (NIST SP 800-57 part 1)
-    LITTLE_LIFE = 6,         // renewal starts with a third of the life left; half of that gone means that it fails
     PEM_MAX = 1024 * 1024,
 };
 
@@ -231,7 +231,7 @@ static void check_time(struct certificate_report *r, const struct certificate_qu
              date);
     else if (left_s <= 0)
         find(r, CERTIFICATE_WARNING, "the certificate has expired on %s: new clients refuse it; %s", date, do_what);
-    else if (left_s <= (r->not_after_s - r->not_before_s) / LITTLE_LIFE)
+    else if (q->now_s >= certificate_late_at(r->not_before_s, r->not_after_s))
         find(r, CERTIFICATE_WARNING, "the certificate expires on %s, which is soon; %s", date, do_what);
 }
 

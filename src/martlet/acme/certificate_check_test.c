@@ -83,6 +83,11 @@ static void test_findings(void **state) {
         {"other name", "DNS:b.org", "a.org", -1, 89, true, CERTIFICATE_WARNING, "it names: b.org"},
         {"expired", "DNS:a.org,DNS:*.a.org", "a.org", -90, -1, true, CERTIFICATE_WARNING, "expired"},
         {"not yet", "DNS:a.org,DNS:*.a.org", "a.org", 1, 90, true, CERTIFICATE_WARNING, "not valid before"},
+        {"of 90 days, in time", "DNS:a.org,DNS:*.a.org", "a.org", -75, 15, true, -1, ""},
+        {"of a year, in time", "DNS:a.org,DNS:*.a.org", "a.org", -350, 15, true, -1, ""},
+        {"of a year, soon", "DNS:a.org,DNS:*.a.org", "a.org", -350, 13, true, CERTIFICATE_WARNING, "expires on"},
+        {"of 6 days, in time", "IP:192.0.2.1", "[192.0.2.1]", -4, 2, true, -1, ""},
+        {"of 6 days, soon", "IP:192.0.2.1", "[192.0.2.1]", -6, 1, true, CERTIFICATE_WARNING, "expires on"},
         {"soon", "DNS:a.org,DNS:*.a.org", "a.org", -80, 10, true, CERTIFICATE_WARNING, "expires on"},
         {"six days", "DNS:a.org,DNS:*.a.org", "a.org", -4, 2, true, -1, ""},
     };

@@ -24,9 +24,10 @@
 #include "martlet/sandbox/sandbox.h"
 #include "martlet/status/dns.h"
 #include "net/address.h"
+#include "net/certificate_life.h"
 #include "net/listener.h"
 
-enum { SECTIONS_MAX = 16, RENEWAL_LATE_DAYS = 14, ENDPOINT_SIZE = NET_ADDRESS_TEXT_MAX + 16 };
+enum { SECTIONS_MAX = 16, ENDPOINT_SIZE = NET_ADDRESS_TEXT_MAX + 16 };
 
 struct wire_status {
     struct config_holder *config;
@@ -97,6 +98,14 @@ static json_t *describe_ports(void *arg, json_t *attention) {
 
 // ---- certificate ----
 
+static int64_t read_not_before(void *arg, size_t value) {
+    struct wire_status *s = arg;
+    ASSERT(pthread_mutex_lock(&s->lock) == 0);
+    int64_t at = s->report.not_before_s;
+    ASSERT(pthread_mutex_unlock(&s->lock) == 0);
+    return at;
+}
+
 static int64_t read_not_after(void *arg, size_t value) {
     struct wire_status *s = arg;
     ASSERT(pthread_mutex_lock(&s->lock) == 0);
@@ -104,6 +113,9 @@ static int64_t read_not_after(void *arg, size_t value) {
     ASSERT(pthread_mutex_unlock(&s->lock) == 0);
     return at;
 }
+
+static struct metric_gauge not_before =
+    METRIC_GAUGE("martlet_certificate_not_before_seconds", "Unix time from which on the certificate is valid");
 
 static struct metric_gauge not_after =
     METRIC_GAUGE("martlet_certificate_not_after_seconds", "Unix time at which the certificate ends");
@@ -129,12 +141,13 @@ static void take_certificate(struct wire_status *s, const struct bundle *b) {
     ASSERT(pthread_mutex_unlock(&s->lock) == 0);
 }
 
-static void judge_certificate(json_t *attention, int64_t days, bool is_refused) {
+static void judge_certificate(json_t *attention, const struct certificate_report *r, bool is_refused) {
+    int64_t now_s = clock_wall_s(), days = certificate_days_left(r, now_s);
     if (is_refused && days >= 0)
         control_attention(attention, "clients refuse the certificate; see `martlet certificate`");
     if (days < 0)
         control_attention(attention, "the certificate has expired; see `martlet certificate`");
-    else if (days < RENEWAL_LATE_DAYS)
+    else if (now_s >= certificate_late_at(r->not_before_s, r->not_after_s))
         control_attention(attention, "the certificate ends in %lld %s; see `martlet certificate`", (long long)days,
                           days == 1 ? "day" : "days");
 }
@@ -148,7 +161,7 @@ static json_t *describe_certificate(void *arg, json_t *attention) {
     if (!report.is_readable)
         return NULL;
     int64_t days = certificate_days_left(&report, clock_wall_s());
-    judge_certificate(attention, days, !is_public && !is_self_signed);
+    judge_certificate(attention, &report, !is_public && !is_self_signed);
     return json_pack("{s:I, s:I, s:b, s:b}", "not_after", (json_int_t)report.not_after_s, "days_left", (json_int_t)days,
                      "public", is_public, "self_signed", is_self_signed);
 }
@@ -227,6 +240,7 @@ struct wire_status *wire_status_new(struct config_holder *config, const struct w
     s->ports = list_ports(b);
     ASSERT(pthread_mutex_init(&s->lock, NULL) == 0);
     take_certificate(s, b);
+    metric_gauge_open(&not_before, read_not_before, s);
     metric_gauge_open(&not_after, read_not_after, s);
     add_section(s, "sandbox", describe_sandbox, NULL);
     add_section(s, "ports", describe_ports, s);
@@ -261,6 +275,7 @@ const struct control_section *wire_status_sections(const struct wire_status *s, 
 void wire_status_free(struct wire_status *s) {
     if (s == NULL)
         return;
+    metric_gauge_close(&not_before, s);
     metric_gauge_close(&not_after, s);
     dns_gauges_close(s->dns);
     realtime_status_free(s->realtime);
