@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // When a certificate that should have been renewed has not been: one rule for all who warn of it. Renewal begins with a
-// third of the life left (martlet/acme_plan.h); half of that gone means that it fails. Of a long life, two weeks.
+// third of the life left (martlet/acme/plan.h); half of that gone means that it fails. Of a long life, two weeks.
 #pragma once
 
 #include <stdint.h>
