@@ -94,8 +94,7 @@ static void test_from_version(int version) {
                                 : "INSERT INTO token(account_id, token, day) SELECT 1, 'other', day FROM token");
     assert_int_equal(fixture_number(&f, "SELECT sum(length(sql)) FROM sqlite_schema"), count_schema((size_t)version));
     int n;
-    assert_string_equal(fixture_verify(&f, &n),
-                        "error: the database is of an older version; start the relay once");
+    assert_string_equal(fixture_verify(&f, &n), "error: the database is of an older version; start the relay once");
 
     fixture_open(&f);
     assert_int_equal(fixture_number(&f, "PRAGMA user_version"), NOW);
