@@ -9,6 +9,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/printable.h"
+
+enum { OBJECTS_MAX = 64 };
+
 static const char TYPE_PREFIX[] = "urn:ietf:params:acme:error:";
 
 // What the CA's error types mean to an operator; %s is the name asked for.
@@ -40,9 +44,10 @@ static const struct {
     {"badNonce", "the CA did not accept the client's nonces for %s; it is tried again later"},
 };
 
-// The first JSON object in the text that is a problem document; the caller's, or NULL.
+// The first JSON object in the text that is a problem document; the caller's, or NULL. What nests may be read as often
+// as it opens, so there is an end to it.
 static json_t *find_problem(struct slice text) {
-    while (text.len > 0) {
+    for (size_t i = 0; i < OBJECTS_MAX && text.len > 0; i++) {
         size_t at = slice_find(text, '{');
         text = slice_sub(text, at, text.len);
         json_t *found = text.len > 0 ? json_loadb(text.ptr, text.len, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
@@ -74,6 +79,7 @@ static void set_detail(struct acme_reason *r, struct slice text) {
     for (size_t i = 0; i < text.len && n + 1 < sizeof(r->detail); i++)
         r->detail[n++] = (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f ? ' ' : text.ptr[i];
     r->detail[n] = '\0';
+    printable_make(r->detail);
 }
 
 #pragma GCC diagnostic push
@@ -100,7 +106,8 @@ static int64_t find_retry(const char *detail) {
     if (at == NULL)
         return 0;
     const char *end = strptime(at + sizeof(words) - 1, "%Y-%m-%d %H:%M:%S UTC", &tm);
-    return end != NULL ? (int64_t)timegm(&tm) : 0;
+    int64_t at_s = end != NULL ? (int64_t)timegm(&tm) : 0;
+    return at_s > 0 ? at_s : 0;
 }
 
 static bool is_address(const char *identifier) {
@@ -195,6 +202,7 @@ void acme_reason_find(struct slice output, const char *identifier, const char *u
     *ret = (struct acme_reason){0};
     if (!explain_problem(ret, output, identifier, uses_dns))
         explain_words(ret, output, identifier, url);
+    printable_make(ret->sentence);
 }
 
 static bool is_url(struct slice s) {

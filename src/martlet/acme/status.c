@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "martlet/acme/certificate_check.h"
 
 enum { STATUS_FILE_MAX = 64 * 1024 };
@@ -52,21 +52,19 @@ int acme_dir_open(const char *state_dir, bool make, char ret_error[FILES_ERROR_M
 static void take_text(const json_t *from, const char *key, size_t size, char *ret) {
     const char *text = json_string_value(json_object_get(from, key));
     (void)snprintf(ret, size, "%s", text != NULL ? text : "");
+    printable_make(ret);
 }
 
-void acme_status_read(int acme_fd, struct acme_status *ret) {
+static int64_t take_time(const json_t *from, const char *key) {
+    json_int_t at = json_integer_value(json_object_get(from, key));
+    return at > 0 ? at : 0;
+}
+
+void acme_status_parse(struct slice octets, struct acme_status *ret) {
     *ret = (struct acme_status){0};
-    struct buf text;
-    buf_init(&text, STATUS_FILE_MAX);
-    char error[FILES_ERROR_MAX];
-    json_t *from = NULL;
-    if (files_read(acme_fd, STATUS_NAME, true, &text, error))
-        from = json_loadb(buf_slice(&text).ptr, text.len, 0, NULL);
-    buf_done(&text);
-    if (from == NULL)
-        return;
-    ret->last_attempt_s = json_integer_value(json_object_get(from, "last_attempt"));
-    ret->next_attempt_s = json_integer_value(json_object_get(from, "next_attempt"));
+    json_t *from = json_loadb(octets.ptr, octets.len, 0, NULL);
+    ret->last_attempt_s = take_time(from, "last_attempt");
+    ret->next_attempt_s = take_time(from, "next_attempt");
     json_int_t failures = json_integer_value(json_object_get(from, "failures"));
     ret->failures = failures > 0 && failures < 1000000 ? (unsigned)failures : 0;
     ret->ok = json_is_true(json_object_get(from, "ok"));
@@ -81,26 +79,43 @@ void acme_status_read(int acme_fd, struct acme_status *ret) {
     json_decref(from);
 }
 
-// Text of a stranger that is no UTF-8, or was cut within a character, is left out.
-static const char *text_of(const char *text) {
-    json_t *probe = json_string(text);
-    json_decref(probe);
-    return probe != NULL ? text : "";
+void acme_status_read(int acme_fd, struct acme_status *ret) {
+    *ret = (struct acme_status){0};
+    struct buf text;
+    char error[FILES_ERROR_MAX];
+    buf_init(&text, STATUS_FILE_MAX);
+    if (files_read(acme_fd, STATUS_NAME, true, &text, error))
+        acme_status_parse(buf_slice(&text), ret);
+    buf_done(&text);
+}
+
+// Text of a stranger may be no UTF-8, or was cut within a character.
+static void put_text(json_t *to, const char *key, const char *text) {
+    char printable[ACME_NAMES_TEXT_MAX];
+    (void)snprintf(printable, sizeof(printable), "%s", text);
+    printable_make(printable);
+    ASSERT(json_object_set_new(to, key, json_string(printable)) == 0);
+}
+
+json_t *acme_status_to_json(const struct acme_status *s) {
+    json_t *to = json_pack("{s:I, s:I, s:i, s:b}", "last_attempt", (json_int_t)s->last_attempt_s, "next_attempt",
+                           (json_int_t)s->next_attempt_s, "failures", (int)s->failures, "ok", (int)s->ok);
+    put_text(to, "outcome", s->outcome);
+    put_text(to, "detail", s->detail);
+    put_text(to, "names", s->names);
+    put_text(to, "directory", s->directory);
+    put_text(to, "limited_by", s->limited_by);
+    put_text(to, "email", s->email);
+    put_text(to, "account", s->account);
+    put_text(to, "account_at", s->account_at);
+    return to;
 }
 
 bool acme_status_write(int acme_fd, const struct acme_status *s, char ret_error[FILES_ERROR_MAX]) {
-    json_t *to =
-        json_pack("{s:I, s:I, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "last_attempt",
-                  (json_int_t)s->last_attempt_s, "next_attempt", (json_int_t)s->next_attempt_s, "failures",
-                  (int)s->failures, "ok", s->ok, "outcome", text_of(s->outcome), "detail", text_of(s->detail), "names",
-                  text_of(s->names), "directory", text_of(s->directory), "limited_by", text_of(s->limited_by), "email",
-                  text_of(s->email), "account", text_of(s->account), "account_at", text_of(s->account_at));
-    char *text = to != NULL ? json_dumps(to, JSON_INDENT(2)) : NULL;
+    json_t *to = acme_status_to_json(s);
+    char *text = json_dumps(to, JSON_INDENT(2));
+    ASSERT(text != NULL);
     json_decref(to);
-    if (text == NULL) {
-        (void)snprintf(ret_error, FILES_ERROR_MAX, "the status cannot be written as JSON");
-        return false;
-    }
     bool ok = files_write(acme_fd, STATUS_NAME, slice_from_cstr(text), ret_error);
     free(text);
     if (ok)

@@ -6,10 +6,12 @@
 // be exchanged by that user, so nothing is read from or written to one that is a link or somebody else's.
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/panic.h"
+#include "base/slice.h"
 #include "martlet/host/files.h"
 
 #define ACME_DIR_NAME "acme"
@@ -41,7 +43,11 @@ struct acme_status {
 // or with another errno and a sentence.
 MUST_USE int acme_dir_open(const char *state_dir, bool make, char ret_error[FILES_ERROR_MAX]);
 
-// What is missing or damaged reads as zero: an attempt that is due.
+// The content of the file, the caller's.
+json_t *acme_status_to_json(const struct acme_status *s);
+// The other way; what is missing or damaged reads as zero.
+void acme_status_parse(struct slice text, struct acme_status *ret);
+// Zero is an attempt that is due.
 void acme_status_read(int acme_fd, struct acme_status *ret);
 MUST_USE bool acme_status_write(int acme_fd, const struct acme_status *s, char ret_error[FILES_ERROR_MAX]);
 

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
+#include "base/printable.h"
 #include "martlet/command/control_socket.h"
 
 enum { SILENCE_MAX_S = 30, LINE_MAX_LEN = 1024 * 1024, READ_STEP = 16 * 1024 };
@@ -92,6 +94,21 @@ struct answer {
     json_t *last; // once it is there
 };
 
+// The relay is not root, as the operator may be whose terminal shows what it says. Keys are not shown.
+static void make_printable(json_t *value) {
+    size_t i;
+    const char *key;
+    json_t *inner;
+    if (json_is_string(value)) {
+        char *text = slice_dup(slice_from_cstr(json_string_value(value)));
+        printable_make(text);
+        ASSERT(json_string_set(value, text) == 0);
+        free(text);
+    }
+    json_array_foreach(value, i, inner) make_printable(inner);
+    json_object_foreach(value, key, inner) make_printable(inner);
+}
+
 // False when the line is no part of an answer.
 static bool take_line(struct answer *a, struct slice line) {
     json_t *row = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
@@ -99,6 +116,7 @@ static bool take_line(struct answer *a, struct slice line) {
         json_decref(row);
         return false;
     }
+    make_printable(row);
     if (json_object_get(row, "ok") != NULL) {
         a->last = row;
         return true;

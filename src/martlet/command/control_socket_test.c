@@ -188,6 +188,7 @@ static void test_answers(void **state) {
         {"{\"ok\":true}\n", true, 0, ""},
         {"{\"a\":1}\n{\"a\":2}\n{\"b\":\"c\",\"ok\":true}\n", true, 2, ""},
         {"{\"a\":1}\n{\"ok\":false,\"error\":\"it is so\"}\n", false, 1, "it is so"},
+        {"{\"ok\":false,\"error\":\"\\u001b[2J\\u009b2J\\n\"}\n", false, 0, "?[2J??2J\n"},
         {"{\"ok\":false}\n", false, 0, "the relay refused and did not say why"},
         {"{\"a\":1}\n{\"a\"", false, 1, "the relay closed the connection before its answer was complete; try again"},
         {"", false, 0, "the relay closed the connection before its answer was complete; try again"},

@@ -117,23 +117,34 @@ static bool read_verdict(const json_t *row, enum zone_verdict *ret) {
     return false;
 }
 
-static bool read_record(const json_t *row, struct dns_verdict_record *ret) {
-    const char *label = json_string_value(json_object_get(row, "record"));
-    const char *name = json_string_value(json_object_get(row, "name"));
-    *ret = (struct dns_verdict_record){.is_trouble = json_is_true(json_object_get(row, "trouble"))};
-    if (label == NULL || name == NULL || strlen(label) >= sizeof(ret->label) || strlen(name) >= sizeof(ret->name))
+static bool copy_name(const json_t *row, const char *key, size_t size, char *ret) {
+    const char *text = json_string_value(json_object_get(row, key));
+    if (text == NULL || strlen(text) >= size)
         return false;
-    (void)snprintf(ret->label, sizeof(ret->label), "%s", label);
-    (void)snprintf(ret->name, sizeof(ret->name), "%s", name);
-    return read_verdict(row, &ret->verdict);
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            return false;
+    (void)snprintf(ret, size, "%s", text);
+    return true;
+}
+
+static bool read_record(const json_t *row, struct dns_verdict_record *ret) {
+    *ret = (struct dns_verdict_record){.is_trouble = json_is_true(json_object_get(row, "trouble"))};
+    return copy_name(row, "record", sizeof(ret->label), ret->label) &&
+           copy_name(row, "name", sizeof(ret->name), ret->name) && read_verdict(row, &ret->verdict);
+}
+
+static int64_t read_time(const json_t *from, const char *key) {
+    json_int_t at = json_integer_value(json_object_get(from, key));
+    return at > 0 ? at : 0;
 }
 
 bool dns_verdict_from_json(const json_t *from, struct dns_verdict *ret) {
     *ret = (struct dns_verdict){.n = 0};
     if (!json_is_object(from))
         return false;
-    ret->looked_at_s = json_integer_value(json_object_get(from, "looked_at"));
-    ret->tried_at_s = json_integer_value(json_object_get(from, "tried_at"));
+    ret->looked_at_s = read_time(from, "looked_at");
+    ret->tried_at_s = read_time(from, "tried_at");
     for (size_t i = 0; i < ZONE_N_VERDICTS; i++) {
         json_int_t n = json_integer_value(json_object_get(from, count_names[i]));
         ret->counts[i] = n > 0 && n < COUNT_MAX ? (unsigned)n : 0;
@@ -143,6 +154,13 @@ bool dns_verdict_from_json(const json_t *from, struct dns_verdict *ret) {
     json_array_foreach(json_object_get(from, "records"), i, row) if (ret->n < ZONE_RECORDS_MAX) ret->n +=
         read_record(row, &ret->records[ret->n]);
     return true;
+}
+
+bool dns_verdict_parse(struct slice text, struct dns_verdict *ret) {
+    json_t *from = json_loadb(text.ptr, text.len, 0, NULL);
+    bool ok = dns_verdict_from_json(from, ret);
+    json_decref(from);
+    return ok;
 }
 
 // ---- the file ----
@@ -157,13 +175,9 @@ void dns_verdict_read(const char *state_dir, struct dns_verdict *ret) {
     *ret = (struct dns_verdict){.n = 0};
     buf_init(&text, VERDICT_FILE_MAX);
     write_path(state_dir, path);
-    json_t *from = NULL;
     if (files_read(AT_FDCWD, path, true, &text, error))
-        from = json_loadb(buf_slice(&text).ptr, text.len, 0, NULL);
+        (void)!dns_verdict_parse(buf_slice(&text), ret);
     buf_done(&text);
-    if (from != NULL)
-        (void)!dns_verdict_from_json(from, ret);
-    json_decref(from);
 }
 
 bool dns_verdict_write(int dir_fd, const struct dns_verdict *v, char ret_error[FILES_ERROR_MAX]) {

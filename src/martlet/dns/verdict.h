@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/panic.h"
+#include "base/slice.h"
 #include "martlet/host/files.h"
 #include "zone/compare.h"
 #include "zone/record.h"
@@ -44,6 +45,8 @@ void dns_verdict_list(const struct dns_verdict *v, enum zone_verdict verdict, ch
 json_t *dns_verdict_to_json(const struct dns_verdict *v);
 // False when it is none; what is odd in it is left out.
 MUST_USE bool dns_verdict_from_json(const json_t *from, struct dns_verdict *ret);
+// The same of its text, which the relay's user writes and root shows: a name that is not printable ASCII is left out.
+MUST_USE bool dns_verdict_parse(struct slice text, struct dns_verdict *ret);
 // A missing or damaged file reads as zero.
 void dns_verdict_read(const char *state_dir, struct dns_verdict *ret);
 // dir_fd: of DNS_VERDICT_DIR.

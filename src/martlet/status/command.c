@@ -182,7 +182,8 @@ static void show(const json_t *a) {
         (void)putchar('\n');
     if (json_array_size(attention) == 0)
         (void)printf("nothing needs attention\n");
-    json_array_foreach(attention, i, sentence) screen_sentence("attention: ", json_string_value(sentence));
+    json_array_foreach(attention, i, sentence) if (json_is_string(sentence))
+        screen_sentence("attention: ", json_string_value(sentence));
 }
 
 // The relay's answer, or what its files tell; NULL when a sentence was printed.
