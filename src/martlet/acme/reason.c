@@ -186,7 +186,7 @@ static void explain_words(struct acme_reason *r, struct slice output, const char
     } else if (holds(output, "no account associated")) {
         r->has_no_account = true;
         (void)snprintf(r->sentence, sizeof(r->sentence), "the CA does not know the account key");
-    } else if (ours.len > 0) {
+    } else if (ours.len > 0 && ours.ptr[0] != '\0') {
         (void)snprintf(r->sentence, sizeof(r->sentence), "%.*s", SLICE_FMT(slice_sub(ours, 0, 500)));
     } else if (holds(output, "no challenge completed")) {
         (void)snprintf(r->sentence, sizeof(r->sentence), "the CA offers no challenge for %s that martlet can answer",

@@ -2,8 +2,8 @@
 #include "martlet/host/port_holder.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,29 +17,37 @@ struct inodes {
     size_t n;
 };
 
-// One line of /proc/net/tcp or /proc/net/udp: "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
-// ...", numbers in hexadecimal but for the last three.
-static void read_line(struct slice line, uint16_t port, unsigned long wanted_state, struct inodes *found) {
+// As the kernel writes them: upper case, no sign. ULONG_MAX is nothing.
+static unsigned long from_hex(struct slice digits) {
+    static const char all[] = "0123456789ABCDEF";
+    unsigned long n = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        const char *digit = memchr(all, digits.ptr[i], sizeof(all) - 1);
+        if (digit == NULL || i == 8)
+            return ULONG_MAX;
+        n = n << 4 | (unsigned long)(digit - all);
+    }
+    return digits.len > 0 ? n : ULONG_MAX;
+}
+
+// "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ...", numbers in hexadecimal but for the
+// last three.
+bool port_holder_parse_line(struct slice line, uint16_t port, bool is_udp, uint64_t *ret_inode) {
     struct slice word[10];
     for (size_t i = 0; i < ARRAY_LEN(word); i++)
         word[i] = slice_next_word(&line);
     size_t colon = slice_rfind(word[1], ':');
-    if (colon == word[1].len || word[9].len == 0)
-        return;
-    unsigned long local = strtoul(word[1].ptr + colon + 1, NULL, 16);
-    unsigned long state = strtoul(word[3].ptr, NULL, 16);
-    if (local == port && state == wanted_state && found->n < INODES_MAX &&
-        slice_to_u64(word[9], &found->inode[found->n]))
-        found->n++;
+    return colon < word[1].len && from_hex(slice_sub(word[1], colon + 1, word[1].len)) == port &&
+           from_hex(word[3]) == (is_udp ? STATE_CLOSE : STATE_LISTEN) && slice_to_u64(word[9], ret_inode);
 }
 
-static void read_table(const char *path, uint16_t port, unsigned long wanted_state, struct inodes *found) {
+static void read_table(const char *path, uint16_t port, bool is_udp, struct inodes *found) {
     FILE *f = fopen(path, "re");
     if (f == NULL)
         return;
     char line[512];
-    while (fgets(line, sizeof(line), f) != NULL)
-        read_line(slice_trim(slice_from_cstr(line)), port, wanted_state, found);
+    while (found->n < INODES_MAX && fgets(line, sizeof(line), f) != NULL)
+        found->n += port_holder_parse_line(slice_trim(slice_from_cstr(line)), port, is_udp, &found->inode[found->n]);
     (void)fclose(f);
 }
 
@@ -87,9 +95,8 @@ static void describe(const char *pid, char ret[PORT_HOLDER_MAX]) {
 
 bool port_holder_find(uint16_t port, bool is_udp, char ret[PORT_HOLDER_MAX]) {
     struct inodes wanted = {0};
-    unsigned long state = is_udp ? STATE_CLOSE : STATE_LISTEN;
-    read_table(is_udp ? "/proc/net/udp" : "/proc/net/tcp", port, state, &wanted);
-    read_table(is_udp ? "/proc/net/udp6" : "/proc/net/tcp6", port, state, &wanted);
+    read_table(is_udp ? "/proc/net/udp" : "/proc/net/tcp", port, is_udp, &wanted);
+    read_table(is_udp ? "/proc/net/udp6" : "/proc/net/tcp6", port, is_udp, &wanted);
     DIR *proc = wanted.n > 0 ? opendir("/proc") : NULL;
     if (proc == NULL)
         return false;
