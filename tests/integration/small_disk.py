@@ -3,7 +3,7 @@
 directory, then becomes the relay. A helper process stays beside it and fills or frees the file system when told to
 over a socket.
 
-    small_disk.py STATE MEGABYTES CONTROL COMMAND...
+    small_disk.py STATE MEGABYTES[:INODES] CONTROL COMMAND...
 """
 import os
 import pathlib
@@ -49,8 +49,10 @@ def serve(state, control):
 
 
 def main():
-    state, megabytes, control, *command = sys.argv[1:]
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "martlet", state], check=True)
+    state, size, control, *command = sys.argv[1:]
+    megabytes, _, inodes = size.partition(":")
+    options = f"size={megabytes}m,nr_inodes={inodes or 0},mode=755"  # 0: as many as there is room for
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "martlet", state], check=True)
     if os.fork() == 0:
         for fd in (0, 1, 2):
             os.close(fd)

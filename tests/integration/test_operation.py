@@ -408,15 +408,16 @@ def test_verify_finds_nothing_wrong_and_then_the_damage():
 
 
 @contextlib.contextmanager
-def small_disk(settings, megabytes):
-    """A relay whose state directory is a small file system of its own, and a function that fills and frees it."""
+def small_disk(settings, size):
+    """A relay whose state directory is a small file system of its own, and a function that fills and frees it. `size` is
+    in megabytes, or "MEGABYTES:INODES"."""
     folder = pathlib.Path("/tmp") / f"martlet-disk-{os.getpid()}-{time.monotonic_ns()}"
     state = folder / "state"
     state.mkdir(parents=True)
     os.chmod(folder, 0o755)
     control = folder / "control"
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "--map-current-user", "--keep-caps", "-m"]
-    wrapper = [*unshare, sys.executable, str(HERE / "small_disk.py"), str(state), str(megabytes), str(control)]
+    wrapper = [*unshare, sys.executable, str(HERE / "small_disk.py"), str(state), str(size), str(control)]
 
     def command(word):
         with socket.socket(socket.AF_UNIX) as s:
