@@ -2,11 +2,13 @@
 """What the service manager is told, and what happens to a relay that makes no progress."""
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
 import time
 
+import mail
 import pytest
 from relay import Relay, Service, wait_until
 
@@ -123,3 +125,35 @@ def test_a_relay_for_trying_things_out_may_stand_in_a_debugger():
         assert relay.child_pid() == child
         os.kill(child, signal.SIGCONT)
         relay.new_account()
+
+
+def test_a_reader_of_the_store_hangs(manager, tmp_path):
+    """One thread of those that read waits for ever, as for a disk that never answers: the body is a pipe that nobody
+    writes to. There is patience with disks, and the other readers go on meanwhile; then the relay is killed."""
+    with Service(env=environment(manager)) as relay:
+        account = relay.new_account()
+        with relay.smtp(account) as smtp:  # so large that it has a file of its own
+            message = mail.encrypted(account.address, size=100_000)
+            assert smtp.send_message(account.address, [account.address], message)[0] == 250
+        body = next(path for path in (relay.state / "bodies").rglob("*") if path.is_file())
+        shutil.copy2(body, tmp_path / "body")
+        owner = body.stat()
+        body.unlink()
+        os.mkfifo(body, 0o600)
+        os.chown(body, owner.st_uid, owner.st_gid)
+        manager.wait_for("WATCHDOG")
+        hung = relay.wait_for_child()
+        with relay.imap(account) as waiting, relay.imap(account) as other:
+            waiting.ok("SELECT INBOX")
+            waiting.send(b"x FETCH 1 BODY.PEEK[]\r\n")
+            wait_until(lambda: "relay.no_progress part=store-read " in relay.log(), 60, "a word about who hangs")
+            other.ok("SELECT INBOX")
+            wait_until(lambda: "parent.relay_hangs" in relay.log(), 60, "the end of all patience")
+        body.unlink()
+        shutil.copy2(tmp_path / "body", body)
+        os.chown(body, owner.st_uid, owner.st_gid)
+        relay.wait_for_child(other_than=hung, timeout=60)
+        with relay.imap(account, timeout=60) as imap:
+            imap.ok("SELECT INBOX")
+            assert int(imap.ok("FETCH 1 BODY.PEEK[]").find(rb"BODY\[\] \{(\d+)\}").group(1)) >= 100_000
+        assert relay.log().count("parent.relay_hangs") == 1

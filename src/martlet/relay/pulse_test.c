@@ -14,6 +14,9 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <sqlite3.h>
+
 #include "base/mem.h"
 #include "martlet/host/crew.h"
 #include "martlet/relay/pulse.h"
@@ -223,6 +226,55 @@ static void test_bulk(void **state) {
     close_house(&h);
 }
 
+// ---- a reader ----
+
+enum { READS = 8 };
+
+static atomic_bool readers_wanted;
+
+// Of each connection, at each step of a statement.
+static int on_step(void *arg) {
+    char name[16] = "";
+    bool wanted = true;
+    if (pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strcmp(name, "store-read") == 0 &&
+        atomic_compare_exchange_strong(&readers_wanted, &wanted, false))
+        get_stuck();
+    return 0;
+}
+
+// As sqlite3_auto_extension() wants it.
+static int watch_steps(sqlite3 *db, char **ret_error, const struct sqlite3_api_routines *api) {
+    sqlite3_progress_handler(db, 1, on_step, NULL);
+    return SQLITE_OK;
+}
+
+static void submit_read(struct house *h) {
+    store_op_submit(h->f.store, h->f.loop, &store_account_find_new(SLICE("a@example.org"))->op, store_op_free, NULL);
+}
+
+// In the middle of a statement. The others read on, and are not enough.
+static void test_reader(void **state) {
+    struct house h;
+    assert_int_equal(sqlite3_auto_extension((void (*)(void))watch_steps), SQLITE_OK);
+    open_house(&h);
+    expect_round(&h);
+    expect_silent(&h, NULL);
+    atomic_store(&readers_wanted, true);
+    submit_read(&h);
+    wait_until_stuck();
+    for (int i = 0; i < READS; i++)
+        submit_read(&h);
+    assert_true(tick(&h));
+    expect_patience(&h, "store-read");
+    assert_int_equal(sem_post(&go_on), 0);
+    expect_round(&h);
+    loop_run_ready(h.f.loop);
+    close_house(&h);
+    (void)sqlite3_cancel_auto_extension((void (*)(void))watch_steps);
+}
+
+// ---- the writer ----
+
 static void stuck_change(void *arg, const struct store_change *change) {
     get_stuck();
 }
@@ -289,7 +341,8 @@ static void test_listener(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_answer), cmocka_unit_test(test_loop),   cmocka_unit_test(test_worker),
-        cmocka_unit_test(test_bulk),       cmocka_unit_test(test_writer), cmocka_unit_test(test_listener),
+        cmocka_unit_test(test_bulk),       cmocka_unit_test(test_reader), cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_listener),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
