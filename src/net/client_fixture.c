@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ int far_listen(const char *ip, struct net_address *ret) {
 
 struct net_address far_refusing(const char *ip) {
     struct net_address a;
-    (void)close(make(ip, &a));
+    (void)make(ip, &a);
     return a;
 }
 
@@ -46,7 +47,9 @@ void far_hole_open(struct far_hole *h, const char *ip) {
         ASSERT(h->fillers[i] >= 0);
         (void)connect(h->fillers[i], (struct sockaddr *)&ss, len);
     }
-    (void)usleep(20 * 1000);
+    // One that waits is all that fits behind a backlog of 0.
+    struct pollfd full = {.fd = h->fd, .events = POLLIN};
+    ASSERT(poll(&full, 1, NEAR_PATIENCE_MS) == 1);
 }
 
 void far_hole_close(struct far_hole *h) {
@@ -187,7 +190,7 @@ void *near_open(void *arg, struct conn *c) {
     struct near *n = arg;
     n->opened = true;
     n->c = c;
-    conn_set_timeout(c, 5000);
+    conn_set_timeout(c, NEAR_PATIENCE_MS);
     if (n->tls)
         conn_start_tls_client(c, &n->how);
     return n;
@@ -220,5 +223,5 @@ void near_run(struct near *n, struct loop *loop, const struct net_address *to) {
         .arg = n,
     };
     (void)connector_start(loop, &s);
-    ASSERT(near_until(loop, &n->closed, 10 * 1000));
+    ASSERT(near_until(loop, &n->closed, NEAR_PATIENCE_MS));
 }

@@ -12,7 +12,10 @@
 
 // A listening socket of this address ("127.0.0.1", "::1") on a free port.
 int far_listen(const char *ip, struct net_address *ret);
-// An address where nothing listens.
+// Ends a test that hangs; on a busy machine all of this may take long.
+enum { NEAR_PATIENCE_MS = 60 * 1000 };
+
+// An address where nothing listens; until the program ends nobody else gets it either.
 struct net_address far_refusing(const char *ip);
 // One that does not answer: its backlog is full. The sockets that fill it are the caller's to close.
 enum { FAR_FILLERS = 16 };
@@ -60,7 +63,7 @@ struct near {
 extern const struct conn_ops NEAR_OPS;
 void *near_open(void *arg, struct conn *c);
 void near_failed(void *arg, const char *why);
-// Connects, and runs the loop until all is over (at most 10 s).
+// Connects, and runs the loop until all is over.
 void near_run(struct near *n, struct loop *loop, const struct net_address *to);
 // Runs the loop until *done, or `ms` have passed; what *done says then.
 bool near_until(struct loop *loop, const bool *done, int ms);

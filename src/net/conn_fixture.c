@@ -18,8 +18,6 @@
 #include "net/conn_fixture.h"
 #include "net/tls_fixture.h"
 
-enum { PATIENCE_MS = 5000 };
-
 static void obey(struct script *s, struct slice line) {
     static char big[SCRIPT_BIG];
     if (big[0] == '\0')
@@ -141,7 +139,7 @@ bool server_until_empty(struct server *s, int ms) {
     return conn_count() == 0;
 }
 
-void client_connect(struct client *c, struct server *s, int socket_buffer) {
+void client_call(struct client *c, struct server *s, int socket_buffer) {
     *c = (struct client){.server = s, .fd = socket(AF_INET, SOCK_STREAM, 0)};
     if (socket_buffer > 0) {
         ASSERT(setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &socket_buffer, sizeof(int)) == 0);
@@ -154,8 +152,12 @@ void client_connect(struct client *c, struct server *s, int socket_buffer) {
     ASSERT(connect(c->fd, (struct sockaddr *)&to, sizeof(to)) == 0);
     ASSERT(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0);
     ASSERT(evutil_make_socket_nonblocking(c->fd) == 0);
+}
+
+void client_connect(struct client *c, struct server *s, int socket_buffer) {
     int before = s->opened;
-    uint64_t end = clock_mono_ms() + 100;
+    client_call(c, s, socket_buffer);
+    uint64_t end = clock_mono_ms() + PATIENCE_MS;
     while (s->svc.tls_mode == LISTENER_PLAIN && s->opened == before && clock_mono_ms() < end)
         server_step(s, true);
 }

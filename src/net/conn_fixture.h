@@ -21,6 +21,9 @@ struct script {
 
 enum { SCRIPT_BIG = 300 * 1024 };
 
+// Ends a test that hangs; on a busy machine all of this may take long.
+enum { PATIENCE_MS = 60 * 1000 };
+
 extern const struct conn_ops SCRIPT_OPS;
 
 struct server {
@@ -55,8 +58,11 @@ struct client {
 
 enum client_result { CLIENT_OK, CLIENT_EOF, CLIENT_RESET, CLIENT_STUCK };
 
+// Connects; the server may not have seen it yet.
+void client_call(struct client *c, struct server *s, int socket_buffer);
+// The same, and steps until a session in clear text has been opened.
 void client_connect(struct client *c, struct server *s, int socket_buffer);
-// `alpn` is in wire form or NULL; `max_version` 0 for the newest. STUCK when it takes longer than 5 seconds.
+// `alpn` is in wire form or NULL; `max_version` 0 for the newest. STUCK when it takes longer than PATIENCE_MS.
 enum client_result client_handshake(struct client *c, const char *alpn, int max_version);
 enum client_result client_send(struct client *c, const char *ptr, size_t len);
 enum client_result client_send_text(struct client *c, const char *text);

@@ -19,8 +19,6 @@
 
 // ---- handlers ----
 
-enum { PATIENCE_MS = 3000 };
-
 // Speaks until "switch" comes, consumes so much of that word, and hands over to `next`.
 struct first {
     struct conn *c;

@@ -86,7 +86,7 @@ static void test_trickle(void **state) {
     assert_int_equal(p->server.script.why, CONN_END_OVERFLOW);
     assert_int_equal(p->server.script.timeouts, 0);
     assert_in_range(got, 1, 100 * 1024);
-    assert_true(server_until_empty(&p->server, 1000));
+    assert_true(server_until_empty(&p->server, PATIENCE_MS));
     done(p);
 }
 
@@ -96,7 +96,7 @@ static void test_trickle_while_paused(void **state) {
     conn_pause(p->server.script.c);
     (void)read_slowly(p, 100, 8 * STALL_MS);
     assert_int_equal(p->server.script.why, CONN_END_OVERFLOW);
-    assert_true(server_until_empty(&p->server, 1000));
+    assert_true(server_until_empty(&p->server, PATIENCE_MS));
     done(p);
 }
 
@@ -112,7 +112,7 @@ static void test_busy_client_that_does_not_read(void **state) {
     }
     assert_int_equal(p->server.script.timeouts, 0);
     assert_int_equal(p->server.script.why, CONN_END_OVERFLOW);
-    assert_true(server_until_empty(&p->server, 1000));
+    assert_true(server_until_empty(&p->server, PATIENCE_MS));
     done(p);
 }
 
@@ -152,7 +152,7 @@ static void test_inactivity_is_what_the_peer_does(void **state) {
     (void)read_slowly(p, 2000, 1000);
     assert_int_equal(s->timeouts, 0);
     assert_true(conn_out_len(s->c) < before);
-    assert_true(server_until_closed(&p->server, 1000)); // now it takes nothing
+    assert_true(server_until_closed(&p->server, PATIENCE_MS)); // now it takes nothing
     assert_int_equal(s->timeouts, 1);
     done(p);
 }
@@ -169,7 +169,7 @@ static void test_stall_of_a_session(void **state) {
     while (p->server.script.closes == 0 && clock_mono_ms() < start + 10 * STALL_MS)
         server_step(&p->server, true); // and now it takes nothing
     assert_int_equal(p->server.script.why, CONN_END_OVERFLOW);
-    assert_true(server_until_empty(&p->server, 1000));
+    assert_true(server_until_empty(&p->server, PATIENCE_MS));
     done(p);
 }
 

@@ -106,7 +106,7 @@ static void test_attempts(void **state) {
         s.delay_ms = cases[i].delay_ms;
         (void)connector_start(loop, &s);
         assert_false(n.failed || n.opened); // never within the call
-        bool open = near_until(loop, cases[i].winner >= 0 ? &n.opened : &n.failed, 5000);
+        bool open = near_until(loop, cases[i].winner >= 0 ? &n.opened : &n.failed, NEAR_PATIENCE_MS);
         if (!open || n.opened != (cases[i].winner >= 0))
             fail_msg("%s: opened %d, failed %d (%s)", cases[i].what, n.opened, n.failed, n.error);
         if (n.opened) {
@@ -131,7 +131,7 @@ static void test_delay(void **state) {
     const struct connector_settings s = settings_for(&n, to, 2);
     uint64_t from = clock_mono_ms();
     (void)connector_start(loop, &s);
-    assert_true(near_until(loop, &n.opened, 5000));
+    assert_true(near_until(loop, &n.opened, NEAR_PATIENCE_MS));
     uint64_t took = clock_mono_ms() - from;
     assert_in_range(took, CONNECTOR_DELAY_MS - 10, CONNECTOR_DELAY_MS + 700);
     finish(loop, &n);
@@ -175,7 +175,7 @@ static void test_no_session(void **state) {
     struct connector_settings s = settings_for(&n, &to, 1);
     s.on_open = open_nothing;
     (void)connector_start(loop, &s);
-    assert_true(near_until(loop, &n.opened, 3000));
+    assert_true(near_until(loop, &n.opened, NEAR_PATIENCE_MS));
     finish(loop, &n);
     (void)close(fd);
 }

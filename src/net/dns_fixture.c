@@ -190,13 +190,20 @@ static void delay(struct dns_fixture *f, const struct message *m, const struct s
     }
 }
 
-static void send_due(struct dns_fixture *f) {
+// Whether some are left.
+static bool send_due(struct dns_fixture *f) {
+    bool left = false;
     for (size_t i = 0; i < DELAYED_MAX; i++) {
-        if (f->delayed[i].at_ms == 0 || f->delayed[i].at_ms > clock_mono_ms())
+        if (f->delayed[i].at_ms == 0)
             continue;
+        if (f->delayed[i].at_ms > clock_mono_ms()) {
+            left = true;
+            continue;
+        }
         send_udp(f, &f->delayed[i].message, &f->delayed[i].to);
         f->delayed[i].at_ms = 0;
     }
+    return left;
 }
 
 static void on_udp(struct dns_fixture *f) {
@@ -261,12 +268,12 @@ static void on_accept(struct dns_fixture *f) {
 
 static void *run(void *arg) {
     struct dns_fixture *f = arg;
-    for (;;) {
+    for (bool delays = false;;) {
         struct pollfd fds[3 + CONNS_MAX] = {{f->stop_fd, POLLIN, 0}, {f->udp, POLLIN, 0}, {f->tcp, POLLIN, 0}};
         for (size_t i = 0; i < CONNS_MAX; i++)
             fds[3 + i] = (struct pollfd){f->conns[i], POLLIN, 0};
-        (void)poll(fds, ARRAY_LEN(fds), 20);
-        send_due(f);
+        (void)poll(fds, ARRAY_LEN(fds), delays ? 1 : 20);
+        delays = send_due(f);
         if (fds[0].revents != 0)
             return NULL;
         if (fds[1].revents != 0)

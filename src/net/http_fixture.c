@@ -113,8 +113,8 @@ static bool serve_one(struct server *s) {
         return false;
     char text[64];
     (void)snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)body_len(s), (unsigned long long)sum);
-    if (slice_starts_with(p, SLICE("/slow")))
-        (void)usleep(1000 * 1000);
+    if (slice_starts_with(p, SLICE("/never")))
+        return get(s, text, 1) > 0; // until the client goes
     if (slice_starts_with(p, SLICE("/status/"))) {
         answer(s, (int)strtol(p.ptr + 8, NULL, 10), "Retry-After: 7\r\n", "");
     } else if (slice_starts_with(p, SLICE("/head"))) {

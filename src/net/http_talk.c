@@ -43,8 +43,10 @@ static void on_resume(struct loop_timer *timer) {
 static enum http_body on_body(void *arg, char *ptr, size_t max, size_t *ret_len) {
     struct talk *t = arg;
     assert_in_range(max, 1, t->s.body_len - t->given);
-    if (t->cancel_at_body > 0 && --t->cancel_at_body == 0)
+    if (t->cancel_at_body > 0 && --t->cancel_at_body == 0) {
         http_call_cancel(t->call);
+        t->cancelled = true;
+    }
     if (t->fail_at_body > 0 && --t->fail_at_body == 0)
         return HTTP_BODY_FAILED;
     if (t->waits > 0 && t->waits-- % 2 == 0) {
@@ -98,7 +100,7 @@ void talk_prepare(struct talk *t, struct http_client *client, const struct net_a
         .addresses = to,
         .n_addresses = 1,
         .check = TLS_CHECK_PKIX,
-        .timeout_ms = 5000,
+        .timeout_ms = NEAR_PATIENCE_MS,
         .max_answer = 4000,
         .on_body = on_body,
         .on_rewind = on_rewind,
@@ -115,6 +117,6 @@ void talk_start(struct talk *t, struct loop *loop) {
 
 void talk_run(struct talk *t, struct loop *loop) {
     talk_start(t, loop);
-    assert_true(near_until(loop, &t->done, 20 * 1000));
+    assert_true(near_until(loop, &t->done, NEAR_PATIENCE_MS));
     loop_timer_done(&t->timer);
 }

@@ -25,6 +25,7 @@ struct talk {
     int waits;   // how often on_body is to say "not yet"
     int rewinds; // how often it had to begin anew
     int cancel_at_body, fail_at_body;
+    bool cancelled; // at the body
     bool done;
     enum http_outcome outcome;
     unsigned status;

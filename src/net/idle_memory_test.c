@@ -86,7 +86,7 @@ static void test_idle(void **state) {
     struct service svc = {.name = "echo",
                           .tls_mode = LISTENER_IMPLICIT,
                           .tls = tls,
-                          .handshake_timeout_ms = 10000,
+                          .handshake_timeout_ms = 60000,
                           .ops = &OPS,
                           .on_open = on_open};
     struct listener *l = listener_new(fd, counts.loop, &counts.loop, 1, &svc);

@@ -178,7 +178,7 @@ static void test_timer(void **state) {
     loop_timer_start(&never.timer, 1);
     loop_timer_stop(&never.timer);
     uint64_t start = clock_mono_ms();
-    while (trace_len < 2 && clock_mono_ms() < start + 2000)
+    while (trace_len < 2 && clock_mono_ms() < start + 60000)
         loop_run_ready(loop);
     assert_string_equal(trace, "fs");
     assert_in_range(clock_mono_ms() - start, 35, 1000);

@@ -328,10 +328,11 @@ static void test_close_in_handshake(void **state) {
     const struct connector_settings s = {&f.address, 1, 0, 0, &NEAR_OPS, near_open, near_failed, &n};
     (void)connector_start(loop, &s);
     bool never = false;
+    assert_true(near_until(loop, &n.opened, NEAR_PATIENCE_MS));
     (void)near_until(loop, &never, 50);
-    assert_true(n.opened && !n.secure);
+    assert_true(!n.secure && !n.closed);
     conn_close(n.c);
-    assert_true(near_until(loop, &n.closed, 1000));
+    assert_true(near_until(loop, &n.closed, NEAR_PATIENCE_MS));
     assert_int_equal(n.end, CONN_END_LOCAL);
     assert_null(n.error);
     loop_free(loop);
