@@ -13,6 +13,7 @@ import time
 import pytest
 import wire
 from relay import DOMAIN, NO_RATE, Relay, Service, binary_path, run_martlet, wait_until
+from timelimit import PATIENCE
 
 NAME = "chat.test"
 QUICK = 4  # seconds; the poll alone would take up to 60
@@ -220,7 +221,7 @@ def test_port_without_the_right_to_bind_it(tmp_path):
     config = tmp_path / "martlet.ini"
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\n")
     done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config],
-                          capture_output=True, text=True, timeout=20, check=False)
+                          capture_output=True, text=True, timeout=20 * PATIENCE, check=False)
     assert done.returncode == 1
     assert "port 25 (smtp) may be bound by root only; start as root" in done.stderr and not state.exists(), done.stderr
 
@@ -239,7 +240,7 @@ def test_unreadable_key_is_named(tmp_path):
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\ntls_external_cert_and_key = {cert} {key}\n")
     done = subprocess.run(
         ["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config, "--port-offset", "31500"],
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=20 * PATIENCE, check=False,
     )
     assert done.returncode == 1 and "Permission denied" in done.stderr and "start as root" in done.stderr, done.stderr
 

@@ -12,6 +12,7 @@ from between import Between
 from push_gateway import PushGateway
 from relay import DOMAIN, Relay, Service, run_martlet, wait_until
 from test_operation import certificate
+from timelimit import PATIENCE
 
 PORTS = ["port-25", "port-465", "port-587", "port-143", "port-993", "port-443", "port-80", "port-3478"]
 STEPS = ["relay", "configuration", *PORTS, "certificate", "clock", "account-1", "account-2", "submission-465",
@@ -216,7 +217,7 @@ def interrupted(relay, world, until, number):
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_until(until, 15, "the middle of the test")
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=20 * PATIENCE)
     assert process.returncode == 2 and "; interrupted" in output and "ok       clean-up" in output, output
     return output
 

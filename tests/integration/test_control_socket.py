@@ -12,6 +12,7 @@ import tempfile
 import pytest
 from admin import Control, refused, run
 from relay import NO_RATE, Relay, RelayError, Service, binary_path, is_running, wait_until
+from timelimit import PATIENCE
 
 NOBODY = 65534
 
@@ -41,7 +42,7 @@ def test_others_are_refused():
         def list_accounts(relay):
             command = [*other, str(everywhere / "martlet"), "account", "list", "--dir", str(relay.state)]
             env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
-            return subprocess.run(command, capture_output=True, text=True, timeout=20, env=env)
+            return subprocess.run(command, capture_output=True, text=True, timeout=20 * PATIENCE, env=env)
 
         with Relay() as relay:
             relay.new_account()

@@ -10,6 +10,7 @@ import dkim
 import opendkim
 import pytest
 import relay
+from timelimit import PATIENCE
 
 TOOL = relay.binary_path().parent / "dkim_tool"
 PERL = ["perl", relay.TOP / "tests" / "lib" / "mail_dkim.pl"]
@@ -49,7 +50,7 @@ BODIES = {
 
 
 def run(*command, data=b""):
-    return subprocess.run([str(c) for c in command], input=data, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    return subprocess.run([str(c) for c in command], input=data, stdout=subprocess.PIPE, check=True, timeout=60 * PATIENCE).stdout
 
 
 class Keys:

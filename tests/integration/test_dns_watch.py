@@ -14,6 +14,7 @@ import time
 import pytest
 from dns_world import LEVELS, Network, World, Zone, is_possible, stop
 from relay import ROOMY, binary_path, log_complaints, run_martlet, wait_until
+from timelimit import PATIENCE
 
 ROOT, TLD, ZONES = LEVELS
 HERE = LEVELS[ZONES][0]
@@ -49,7 +50,7 @@ class Watched:
     def look(self, status, helper=None):
         """The log of one look."""
         helper = helper or self.begin_look()
-        out, err = helper.communicate(timeout=60)
+        out, err = helper.communicate(timeout=60 * PATIENCE)
         assert (helper.returncode, out, log_complaints(err)) == (status, "", []), (helper.returncode, out, err)
         return err
 

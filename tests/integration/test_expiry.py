@@ -10,6 +10,7 @@ import time
 import mail
 from admin import refused, run
 from relay import NO_RATE, Relay, run_martlet
+from timelimit import PATIENCE
 
 
 def send_one(relay, sender, receiver):
@@ -25,7 +26,7 @@ def numbers(relay, *args):
 
 @contextlib.contextmanager
 def database(relay):
-    db = sqlite3.connect(relay.state / "martlet.db", timeout=20)
+    db = sqlite3.connect(relay.state / "martlet.db", timeout=20 * PATIENCE)
     try:
         with db:
             yield db

@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 from relay import binary_path, free_offset, run_martlet, wait_until
+from timelimit import PATIENCE
 
 OURSELVES = pwd.getpwuid(os.geteuid()).pw_name
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -174,7 +175,7 @@ print(inbox.select("INBOX"), inbox.fetch("1", "(RFC822.SIZE)")[0])
 def on_a_fresh_machine(folder, script, *args):
     command = ["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "sh", "-c", FRESH + script, "sh", folder, binary_path(), *args]
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).resolve().parents[1] / "lib"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120 * PATIENCE, env=env)
     log = folder / "log"
     assert done.returncode == 0, (done.returncode, done.stdout, done.stderr, log.read_text() if log.exists() else "")
     return done.stdout
@@ -304,7 +305,7 @@ def test_full_disk(tmp_path):
               '--user "$3"; echo "status $?"; find "$1/all" -type f; rm "$1/filler"; "$2" init chat.example.org --dir "$1/all" '
               '--user "$3" >/dev/null && find "$1/all" -type f | sort; }')
     done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", tmp_path, binary_path(), OURSELVES], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=60 * PATIENCE)
     first, second = re.split(r"(?m)^status 1$", done.stdout)
     assert "No space left on device" in done.stderr, done.stderr
     files = [f"{tmp_path}/all/dkim/opendkim-ed25519.pem", f"{tmp_path}/all/dkim/opendkim.pem", f"{tmp_path}/all/martlet.ini"]

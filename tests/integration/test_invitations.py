@@ -14,6 +14,7 @@ import urllib.parse
 import mail
 import pytest
 from relay import DOMAIN, NO_RATE, Account, Relay, Service, run_martlet, wait_until
+from timelimit import PATIENCE
 
 DAY = 24 * 3600
 
@@ -78,7 +79,7 @@ def uses_of(relay, token):
 
 
 def database(relay):
-    db = sqlite3.connect(relay.state / "martlet.db", timeout=10, isolation_level=None)
+    db = sqlite3.connect(relay.state / "martlet.db", timeout=10 * PATIENCE, isolation_level=None)
     db.execute("PRAGMA secure_delete = ON")
     return db
 

@@ -16,6 +16,7 @@ from prometheus import METRICS_PORT, OPENMETRICS, PLAIN, Prometheus, family_of, 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 from relay import DOMAIN, NO_RATE, TOP, Account, Relay, Service, binary_path, free_offset, run_martlet, wait_until
+from timelimit import PATIENCE
 
 PACKAGING = TOP / "packaging"
 RULES = PACKAGING / "prometheus" / "martlet.rules.yml"
@@ -70,7 +71,7 @@ def test_nothing_else(watched):
 
 
 def test_one_connection_many_readings(watched):
-    client = http.client.HTTPConnection("127.0.0.1", METRICS_PORT + watched.offset, timeout=10)
+    client = http.client.HTTPConnection("127.0.0.1", METRICS_PORT + watched.offset, timeout=10 * PATIENCE)
     for _ in range(20):
         client.request("GET", "/metrics?x=1")
         assert b"martlet_accounts" in client.getresponse().read()
@@ -84,7 +85,7 @@ def test_readers_that_do_not_read(watched):
     address = ("127.0.0.1", METRICS_PORT + watched.offset)
     slow = []
     for _ in range(30):
-        s = socket.create_connection(address, timeout=5)
+        s = socket.create_connection(address, timeout=5 * PATIENCE)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
         slow.append(s)
@@ -101,7 +102,7 @@ def test_readers_that_do_not_read(watched):
 def test_default_is_closed():
     with Relay() as relay:
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", METRICS_PORT + relay.offset), timeout=5)
+            socket.create_connection(("127.0.0.1", METRICS_PORT + relay.offset), timeout=5 * PATIENCE)
 
 
 def test_older_key():

@@ -14,6 +14,7 @@ import pytest
 import wire
 from relay import DOMAIN, NO_RATE, Account, Relay, Service, run_martlet, wait_until
 from test_operation import certificate
+from timelimit import PATIENCE
 
 PUBLIC = "relay.example"
 HSTS = "Strict-Transport-Security"
@@ -231,7 +232,7 @@ def test_codes(public, tmp_path):
         if name == "svg":
             assert ElementTree.fromstring(body).tag == "{http://www.w3.org/2000/svg}svg"
             continue
-        done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=20 * PATIENCE)
         assert done.stdout.strip() == link
     assert link.encode() in ask(public, "/")[2]
 

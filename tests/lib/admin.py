@@ -4,6 +4,7 @@ import json
 import socket
 
 from relay import run_martlet
+from timelimit import PATIENCE
 
 
 def run(relay, *args, ok=True, **more):
@@ -24,7 +25,7 @@ class Control:
 
     def __init__(self, relay, timeout=20):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(timeout * PATIENCE)
         self.socket.connect(str(relay.state / "control"))
         self.file = self.socket.makefile("rb")
 

@@ -12,6 +12,7 @@ import time
 
 from lab import LabError
 from peers import trees
+from timelimit import PATIENCE
 
 PORT = 3478
 
@@ -26,7 +27,7 @@ def tool(host, name, *args, timeout=40):
     with host.inside():
         done = subprocess.run(
             [path, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=timeout, text=True, errors="replace", check=False,
+            timeout=timeout * PATIENCE, text=True, errors="replace", check=False,
         )
     return done.stdout
 
@@ -89,7 +90,7 @@ class Coturn:
     def wait_ready(self):
         """Until it answers a Binding request (RFC 8489 section 2)."""
         request = bytes.fromhex("000100002112a442") + bytes(12)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 15 * PATIENCE
         with self.host.inside():
             family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
             with socket.socket(family, socket.SOCK_DGRAM) as s:

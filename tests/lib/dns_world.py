@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 
+from timelimit import PATIENCE
+
 NEEDED = ("nsd", "ldns-signzone", "ldns-keygen", "ldns-key2ds", "unshare", "nsenter", "ip")
 LEVELS = {  # name server of a level: its addresses
     "ns.root.test.": ("10.53.0.1", "fd53::1"),
@@ -135,7 +137,7 @@ class World:
             "remote-control:\n  control-enable: no\n" + zones)
         server = network.popen(shutil.which("nsd", path="/usr/sbin:/usr/bin"), "-d", "-c", config)
         self.servers.append(server)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 10 * PATIENCE
         while not self.is_up(network, addresses[0], port):
             assert server.poll() is None and time.monotonic() < deadline, (self.folder / f"{name}.log").read_text()
             time.sleep(0.05)

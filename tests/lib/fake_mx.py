@@ -6,6 +6,8 @@ import socket
 import ssl
 import threading
 
+from timelimit import PATIENCE
+
 
 def server_context(certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -167,7 +169,7 @@ class FakeMx(Server):
             return next((letter for letter in self.letters if containing in letter.data), None)
 
         with self.arrived:
-            if not self.arrived.wait_for(find, timeout):
+            if not self.arrived.wait_for(find, timeout * PATIENCE):
                 raise TimeoutError(f"{containing!r} did not come to {self.address} ({self.connections} connections)")
             return find()
 

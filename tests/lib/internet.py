@@ -12,6 +12,7 @@ import pytest
 from lab import Lab, LabRelay, in_parallel, tlsa
 from peers import Exim, OpenSmtpd, Postfix
 from relay import wait_until
+from timelimit import PATIENCE
 
 
 class Internet:
@@ -117,7 +118,7 @@ def received(relay, account, containing, timeout=20):
     """The message with these octets in it, once it is in the INBOX."""
     if isinstance(containing, str):
         containing = containing.encode()
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     with relay.imap(account) as imap:
         imap.ok("SELECT INBOX")
         while True:
@@ -133,7 +134,7 @@ def received(relay, account, containing, timeout=20):
                 imap.wait_exists(10**9)
             except TimeoutError:
                 pass
-            imap.sock.settimeout(20)
+            imap.sock.settimeout(20 * PATIENCE)
             imap.done(tag)
 
 

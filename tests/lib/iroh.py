@@ -13,6 +13,7 @@ import struct
 import nacl.signing
 import wire
 from OpenSSL import SSL
+from timelimit import PATIENCE
 
 MAGIC = b"RELAY" + "\U0001f511".encode()
 DISCOVERY = b"TS" + "\U0001f4ac".encode()
@@ -87,7 +88,7 @@ class Client(wire.Connection):
 
     def __init__(self, port, request, tls=False, timeout=20, source=None, host="127.0.0.1", room=None):
         self.sock = socket.socket()
-        self.sock.settimeout(timeout)
+        self.sock.settimeout(timeout * PATIENCE)
         if room:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         if host == "127.0.0.1":

@@ -24,6 +24,7 @@ import threading
 import time
 
 from relay import NO_RATE, Account, Service, release_binary_path
+from timelimit import PATIENCE
 
 PROGRAMS = ("ip", "nft", "setpriv", "unshare", "nsd", "ldns-signzone", "ldns-keygen", "openssl")
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -286,7 +287,7 @@ class NameServer:
                 self.wait_serial(server, name)
 
     def wait_serial(self, server, name):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 10 * PATIENCE
         address = f"{NET4}{NAME_SERVER if name == 'root' else UNSIGNED_SERVER}"
         zone = "." if name == "root" else "insecure.test."
         while self.ask_serial(address, zone) != self.serial:

@@ -9,6 +9,7 @@ import time
 import mail
 import wire
 from relay import Account, wait_until
+from timelimit import PATIENCE
 
 LATER = b"UNAVAILABLE"
 
@@ -16,7 +17,7 @@ LATER = b"UNAVAILABLE"
 def pressure(relay):
     """{cause: {"level", "taken", "limit"}} as `martlet status` has it."""
     done = subprocess.run(
-        [relay.binary, "status", "--dir", relay.state, "--json"], capture_output=True, text=True, timeout=30
+        [relay.binary, "status", "--dir", relay.state, "--json"], capture_output=True, text=True, timeout=30 * PATIENCE
     )
     return json.loads(done.stdout)["pressure"]
 
@@ -64,7 +65,7 @@ def last_words(port):
 
 
 def wait_message(relay, account, message_id, timeout=30):
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     with relay.imap(account, timeout=timeout) as imap:
         while time.monotonic() < deadline:
             imap.ok("SELECT INBOX")

@@ -11,6 +11,7 @@ import urllib.request
 
 from peers import trees
 from relay import wait_until
+from timelimit import PATIENCE
 
 METRICS_PORT = 3903
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -21,7 +22,7 @@ SUFFIX = re.compile(r"_(total|bucket|sum|count)$")
 def promtool(*args, text=None, cwd=None):
     """Everything that it says, after it was content."""
     tool = trees() / "prometheus" / "usr" / "bin" / "promtool"
-    done = subprocess.run([tool, *args], input=text, capture_output=True, text=True, timeout=60, cwd=cwd, check=False)
+    done = subprocess.run([tool, *args], input=text, capture_output=True, text=True, timeout=60 * PATIENCE, cwd=cwd, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -36,7 +37,7 @@ def get(relay, path="/metrics", method="GET", **fields):
     for name, value in fields.items():
         request.add_header(name.replace("_", "-"), value)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10 * PATIENCE) as answer:
             body = answer.read()
             if answer.headers["Content-Encoding"] == "gzip":
                 body = gzip.decompress(body)
@@ -92,7 +93,7 @@ class Prometheus:
 
     def api(self, path, **query):
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=10 * PATIENCE) as answer:
             found = json.load(answer)
         assert found["status"] == "success", found
         return found["data"]

@@ -21,6 +21,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from timelimit import PATIENCE
 
 Request = collections.namedtuple("Request", "token at connection version path headers")
 
@@ -115,7 +116,7 @@ class PushGateway:
             return sum(1 for r in self.requests if token in (None, r.token)) >= count
 
         with self.changed:
-            if not self.changed.wait_for(there, timeout):
+            if not self.changed.wait_for(there, timeout * PATIENCE):
                 raise TimeoutError(f"{count} requests: {[r.token for r in self.requests]} not within {timeout} s")
             return [r for r in self.requests if token in (None, r.token)]
 
@@ -126,7 +127,7 @@ class PushGateway:
         self.close()
 
     def run(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10 * PATIENCE)
 
     # ---- the server ----
 

@@ -260,7 +260,7 @@ class Relay:
         self.reader.join(5)
         self.process = None
         for pid in children:
-            wait_until(lambda pid=pid: not is_running(pid), 5, "the end of the relay process")
+            wait_until(lambda pid=pid: not is_running(pid), 20, "the end of the relay process")
         if check:
             self.check_log()
             if code != 0:
@@ -276,7 +276,7 @@ class Relay:
         for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            wait_until(lambda pid=pid: not is_running(pid), 5, "the end of the relay process")
+            wait_until(lambda pid=pid: not is_running(pid), 20, "the end of the relay process")
         self.reader.join(5)
         self.process = None
 
@@ -335,8 +335,11 @@ class Relay:
     def http(self, port=443, timeout=20):
         """An http.client connection to port 443, whose certificate is not checked, or to port 80."""
         if port == 80:
-            return http.client.HTTPConnection("127.0.0.1", self.port(80), timeout=timeout)
-        return http.client.HTTPSConnection("127.0.0.1", self.port(443), timeout=timeout, context=wire.client_context())
+            return http.client.HTTPConnection("127.0.0.1", self.port(80), timeout=timeout * PATIENCE)
+        context = wire.client_context()
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port(443), timeout=timeout * PATIENCE, context=context
+        )
 
     def request(self, target, method="GET", port=443, host=DOMAIN, headers=None, body=None):
         """One request over a connection of its own: (status, headers, body)."""
@@ -436,7 +439,7 @@ def run_martlet(*args, binary=None, timeout=60, env=None):
         [str(binary or binary_path()), *map(str, args)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=timeout,
+        timeout=timeout * PATIENCE,
         env=full,
         cwd=TOP,
         text=True,

@@ -12,6 +12,8 @@ import struct
 import time
 import zlib
 
+from timelimit import PATIENCE
+
 COOKIE = 0x2112A442
 PORT = 3478
 UDP = b"\x11\0\0\0"
@@ -146,7 +148,7 @@ class Client:
     def __init__(self, server, credentials=None, own=None, port=PORT, timeout=5):
         family = socket.AF_INET6 if ":" in server else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(timeout * PATIENCE)
         self.socket.bind((own or ("::" if family == socket.AF_INET6 else "0.0.0.0"), 0))
         self.socket.connect((server, port))
         self.credentials = credentials
@@ -206,7 +208,7 @@ class Client:
         """Asks for a nonce, as the first request of a client does; again when the answer is lost, or the relay has given
         enough of them to this address for a second."""
         usual = self.socket.gettimeout()
-        self.socket.settimeout(1)
+        self.socket.settimeout(PATIENCE)
         tries = (self.exchange(message(ALLOCATE, attribute(TRANSPORT, UDP))) for _ in range(5))
         answer = next((a for a in tries if a is not None), None)
         self.socket.settimeout(usual)

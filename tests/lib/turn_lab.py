@@ -13,6 +13,7 @@ import pytest
 import turn
 from lab import Lab, LabRelay, in_parallel
 from relay import binary_path
+from timelimit import PATIENCE
 
 STRICT_PER_USER, STRICT_PER_ADDRESS, STRICT_TOTAL = 3, 5, 7
 ROOMY_TURN = {
@@ -119,7 +120,7 @@ class TurnLab:
         with host.inside():
             s = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
             s.bind((host.ipv6 if ipv6 else host.ipv4, port))
-        s.settimeout(5)
+        s.settimeout(5 * PATIENCE)
         return s
 
 

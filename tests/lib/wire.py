@@ -6,6 +6,8 @@ import socket
 import ssl
 import subprocess
 
+from timelimit import PATIENCE
+
 LITERAL = re.compile(rb"\{(\d+)\+?\}$")
 
 
@@ -27,7 +29,7 @@ def client_context(max_version=None, alpn=None):
 
 class Connection:
     def __init__(self, port, tls=True, timeout=20, context=None, host="127.0.0.1"):
-        self.sock = socket.create_connection((host, port), timeout)
+        self.sock = socket.create_connection((host, port), timeout * PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         if tls:
