@@ -31,7 +31,7 @@ class Sender(threading.Thread):
                 number += 1
             try:
                 if smtp is None:
-                    smtp = self.relay.smtp(self.account, timeout=10)
+                    smtp = self.relay.smtp(self.account)
                 code, text = smtp.send_message(self.account.address, self.recipients, pending[1])
                 if code == 250:
                     self.on_taken(pending[0])
@@ -77,7 +77,7 @@ class Reader(threading.Thread):
     def run(self):
         while not self.stopping.is_set():
             try:
-                with self.relay.imap(self.account, timeout=10) as imap:
+                with self.relay.imap(self.account) as imap:
                     self.work(imap)
             except TROUBLE:
                 time.sleep(0.01)
@@ -95,12 +95,13 @@ class Reader(threading.Thread):
                 imap.ok("SELECT INBOX")
             else:
                 tag = imap.idle()
+                before = imap.sock.gettimeout()
                 imap.sock.settimeout(1)
                 try:
                     imap.wait_exists()
                 except TimeoutError:
                     pass
-                imap.sock.settimeout(10)
+                imap.sock.settimeout(before)
                 imap.done(tag)
 
     def finish(self):

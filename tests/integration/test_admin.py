@@ -292,7 +292,7 @@ def test_qr_is_the_link(tmp_path):
             pixels += [" ".join(("255 " if c in light else "0 ") * scale for c in row)] * scale
     picture = tmp_path / "code.pgm"
     picture.write_text(f"P2\n{len(rows[0]) * scale} {len(pixels)}\n255\n" + "\n".join(pixels) + "\n")
-    done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=20 * PATIENCE)
+    done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=60 * PATIENCE)
     assert done.stdout.strip() == text.splitlines()[0]
 
 
@@ -371,7 +371,7 @@ def test_config_names_the_relay():
 
 def test_output_that_cannot_be_written(relay):
     command = f"exec {binary_path()} account list --dir {relay.state} > /dev/full"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20 * PATIENCE)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60 * PATIENCE)
     assert done.returncode == 1 and "the output could not be written" in done.stderr
 
 

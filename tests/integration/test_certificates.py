@@ -65,7 +65,7 @@ def refused(tmp_path, cert, key):
     user = "user = root\n" if os.geteuid() == 0 else ""
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {tmp_path}/state\n{user}"
                       f"tls_external_cert_and_key = {cert} {key}\n")
-    done = run_martlet("serve", "--config", config, "--port-offset", "31500", timeout=20)
+    done = run_martlet("serve", "--config", config, "--port-offset", "31500")
     assert done.returncode == 1
     return done.stderr
 
@@ -221,7 +221,7 @@ def test_port_without_the_right_to_bind_it(tmp_path):
     config = tmp_path / "martlet.ini"
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\n")
     done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config],
-                          capture_output=True, text=True, timeout=20 * PATIENCE, check=False)
+                          capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
     assert done.returncode == 1
     assert "port 25 (smtp) may be bound by root only; start as root" in done.stderr and not state.exists(), done.stderr
 
@@ -240,7 +240,7 @@ def test_unreadable_key_is_named(tmp_path):
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\ntls_external_cert_and_key = {cert} {key}\n")
     done = subprocess.run(
         ["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config, "--port-offset", "31500"],
-        capture_output=True, text=True, timeout=20 * PATIENCE, check=False,
+        capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
     )
     assert done.returncode == 1 and "Permission denied" in done.stderr and "start as root" in done.stderr, done.stderr
 

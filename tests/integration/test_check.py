@@ -217,7 +217,7 @@ def interrupted(relay, world, until, number):
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_until(until, 15, "the middle of the test")
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20 * PATIENCE)
+    output, _ = process.communicate(timeout=60 * PATIENCE)
     assert process.returncode == 2 and "; interrupted" in output and "ok       clean-up" in output, output
     return output
 

@@ -42,7 +42,7 @@ def test_others_are_refused():
         def list_accounts(relay):
             command = [*other, str(everywhere / "martlet"), "account", "list", "--dir", str(relay.state)]
             env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
-            return subprocess.run(command, capture_output=True, text=True, timeout=20 * PATIENCE, env=env)
+            return subprocess.run(command, capture_output=True, text=True, timeout=60 * PATIENCE, env=env)
 
         with Relay() as relay:
             relay.new_account()

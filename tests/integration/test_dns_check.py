@@ -397,7 +397,7 @@ def test_addresses_of_the_machine(relays):
         network.run("ip", "addr", "add", "2a00::2/64", "dev", "out", "nodad", "preferred_lft", "0")
         network.run("ip", "addr", "add", "fd00::3/64", "dev", "out", "nodad")
         process = network.popen(binary_path(), "dns", "--dir", relays["right"].folder, stdout=subprocess.PIPE, text=True)
-        out = process.communicate(timeout=20 * PATIENCE)[0]
+        out = process.communicate(timeout=60 * PATIENCE)[0]
     finally:
         network.close()
     assert re.findall(r" IN (?:A|AAAA) (\S+)", out) == ["9.9.9.9", "2a00::1"]

@@ -26,7 +26,7 @@ def numbers(relay, *args):
 
 @contextlib.contextmanager
 def database(relay):
-    db = sqlite3.connect(relay.state / "martlet.db", timeout=20 * PATIENCE)
+    db = sqlite3.connect(relay.state / "martlet.db", timeout=60 * PATIENCE)
     try:
         with db:
             yield db

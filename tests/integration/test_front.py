@@ -276,7 +276,7 @@ def test_www_folder_is_fixed_while_the_relay_runs(tmp_path):
 
 def test_taken_port_is_named(tmp_path):
     with Relay() as relay:
-        done = run_martlet("dev", "--dir", tmp_path / "state", "--port-offset", relay.offset, timeout=20)
+        done = run_martlet("dev", "--dir", tmp_path / "state", "--port-offset", relay.offset)
         assert done.returncode == 1
         assert f"port {relay.port(25)} (smtp) is taken by martlet (pid {relay.process.pid})" in done.stderr
 
@@ -287,7 +287,7 @@ def test_taken_udp_port_is_named(tmp_path, shares):
         offset = free_offset()
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shares)
         holder.bind(("127.0.0.1", TURN_PORT + offset))
-        done = run_martlet("dev", "--dir", tmp_path / "state", "--port-offset", offset, timeout=20)
+        done = run_martlet("dev", "--dir", tmp_path / "state", "--port-offset", offset)
         assert done.returncode == 1
         name = pathlib.Path("/proc/self/comm").read_text().strip()
         assert f"port {TURN_PORT + offset} (turn) is taken by {name} (pid {os.getpid()})" in done.stderr

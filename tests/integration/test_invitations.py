@@ -79,7 +79,7 @@ def uses_of(relay, token):
 
 
 def database(relay):
-    db = sqlite3.connect(relay.state / "martlet.db", timeout=10 * PATIENCE, isolation_level=None)
+    db = sqlite3.connect(relay.state / "martlet.db", timeout=60 * PATIENCE, isolation_level=None)
     db.execute("PRAGMA secure_delete = ON")
     return db
 

@@ -26,7 +26,7 @@ def martlet(relay, *args):
 
 
 def database(relay):
-    return sqlite3.connect(relay.state / "martlet.db", timeout=20 * PATIENCE)
+    return sqlite3.connect(relay.state / "martlet.db", timeout=60 * PATIENCE)
 
 
 COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "

@@ -134,7 +134,7 @@ def test_key_that_is_none(tmp_path):
     with Relay(settings=NO_RATE) as relay:
         relay.stop()
         (relay.state / "dkim" / "opendkim.pem").write_text("no key")
-        done = run_martlet("dev", "--dir", relay.state, "--port-offset", str(relay.offset), timeout=20)
+        done = run_martlet("dev", "--dir", relay.state, "--port-offset", str(relay.offset))
         assert done.returncode == 1 and "dkim/opendkim.pem" in done.stderr + done.stdout
         (relay.state / "dkim" / "opendkim.pem").unlink()
         relay.start()

@@ -232,7 +232,7 @@ def test_codes(public, tmp_path):
         if name == "svg":
             assert ElementTree.fromstring(body).tag == "{http://www.w3.org/2000/svg}svg"
             continue
-        done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=20 * PATIENCE)
+        done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=60 * PATIENCE)
         assert done.stdout.strip() == link
     assert link.encode() in ask(public, "/")[2]
 

@@ -31,7 +31,7 @@ class Preview:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", headers={"Accept-Language": language}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10 * PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=60 * PATIENCE) as answer:
                 return answer.status, answer.read().decode("utf-8", "replace")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode("utf-8", "replace")
@@ -44,7 +44,7 @@ class Preview:
 
     def stop(self):
         self.process.terminate()
-        self.process.communicate(timeout=10 * PATIENCE)
+        self.process.communicate(timeout=60 * PATIENCE)
 
 
 @contextlib.contextmanager
@@ -103,7 +103,7 @@ def test_a_complaint_is_shown_under_the_policy_too(tmp_path):
     with preview(tmp_path) as p:
         (tmp_path / "own.html").write_text("{{x}}")
         with pytest.raises(urllib.error.HTTPError) as error:
-            urllib.request.urlopen(f"http://127.0.0.1:{p.port}/own", timeout=10 * PATIENCE)
+            urllib.request.urlopen(f"http://127.0.0.1:{p.port}/own", timeout=60 * PATIENCE)
         assert "default-src 'none'" in error.value.headers["Content-Security-Policy"]
         assert error.value.headers["X-Content-Type-Options"] == "nosniff"
 
