@@ -40,15 +40,20 @@ def count(relay, account):
 # ---- accounts ----
 
 
+def utc_day():
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
 def test_account_commands():
     with Relay(settings=NO_RATE) as relay:
         assert run(relay, "account", "list").stdout == "there is no account yet\n"
         assert run(relay, "account", "list", "--json").stdout == ""
+        before = utc_day()
         account, sender = relay.new_account(), relay.new_account()
         assert send_one(relay, sender, account)[0] == 250
         shown = json.loads(run(relay, "account", "show", account.address, "--json").stdout)
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        assert shown["messages"] == 1 and shown["octets"] > 500 and shown["last_login"] == today
+        today = shown["last_login"]
+        assert shown["messages"] == 1 and shown["octets"] > 500 and before <= today <= utc_day()
         assert not shown["blocked"] and shown["quota"] == 500 << 20
         listed = [json.loads(line) for line in run(relay, "account", "list", "--json").stdout.splitlines()]
         assert listed[0] == {key: value for key, value in shown.items() if key != "quota"}
@@ -130,7 +135,7 @@ def on_terminal(relay, *args, answer):
                 os.write(main, answer)
                 answered = True
     os.close(main)
-    return process.wait(20), shown.decode()
+    return process.wait(), shown.decode()
 
 
 def test_delete_asks():
@@ -187,9 +192,8 @@ def test_long_list():
             for _ in range(40):
                 slow.send(command="account-list")
             time.sleep(0.5)
-            began = time.monotonic()
             relay.stop()
-            assert time.monotonic() - began < 8
+            assert "relay.connections_cut" not in relay.log()
 
 
 # ---- invitations ----

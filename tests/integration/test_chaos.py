@@ -13,6 +13,7 @@ import time
 import mail
 import wire
 from relay import NO_RATE, Service, run_martlet, wait_until
+from timelimit import GUARD, PATIENCE
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "8"))
 SEED = int(os.environ.get("CHAOS_SEED", time.time_ns() % 1_000_000))
@@ -173,7 +174,6 @@ def test_everything_at_once():
     with Service(settings=NO_RATE) as relay:
         accounts = [relay.new_account() for _ in range(5)]
         relay.imap(accounts[0]).close()
-        time.sleep(0.2)
         before = open_descriptors(relay)
         deadline = time.monotonic() + SECONDS
         crowd = [Trouble(relay, accounts, SEED + n, deadline) for n in range(8)]
@@ -183,7 +183,7 @@ def test_everything_at_once():
             time.sleep(0.5)
             relay.reload(max_message_size=str(30_000_000 + int(time.monotonic()) % 1000))
         for client in crowd:
-            client.join(30)
+            client.join(2 * GUARD * PATIENCE)
             assert not client.is_alive(), "a client got no answer"
         print(f"seed {SEED}: {sum(c.done for c in crowd)} actions to their end")
         assert [f for c in crowd for f in c.failures] == []

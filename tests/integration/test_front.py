@@ -181,9 +181,8 @@ def test_web_flood_leaves_mail_alone():
 
 
 def is_open(s):
-    s.settimeout(0.05)
-    with contextlib.suppress(TimeoutError):
-        return s.recv(1) != b""
+    with contextlib.suppress(BlockingIOError):
+        return s.recv(1, socket.MSG_DONTWAIT) != b""
     return True
 
 
@@ -193,8 +192,8 @@ def test_flood_of_handshakes_from_one_address():
         account = relay.new_account()
         to = ("127.0.0.1", relay.port(443))
         silent = [socket.create_connection(to, 10, source_address=("127.0.0.2", 0)) for _ in range(120)]
-        time.sleep(0.3)
-        assert 50 <= sum(is_open(s) for s in silent) <= 66
+        wait_until(lambda: sum(is_open(s) for s in silent) <= 66, 60, "the end of those that are too many")
+        assert 50 <= sum(is_open(s) for s in silent)
         relay.imap(account, port=443).close()
         relay.smtp(account, port=443).close()
         assert answers(relay)
@@ -259,9 +258,8 @@ def test_sigterm_ends_idle_web_connections_at_once():
     with Relay(settings=NO_RATE) as relay:
         held = [relay.front(["http/1.1"]) for _ in range(3)]
         plain = wire.Connection(relay.port("http"), tls=False)
-        began = time.monotonic()
         relay.stop()
-        assert time.monotonic() - began < 1.5
+        assert "relay.connections_cut" not in relay.log(), "it waited for them, as long as it waits for anybody"
         for c in (*held, plain):
             assert c.read_to_end() == b""
             c.close()

