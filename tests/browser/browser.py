@@ -7,6 +7,7 @@ import subprocess
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from timelimit import GUARD, PATIENCE
 
 PHONE, SMALL_PHONE, DESKTOP = (390, 844), (320, 640), (1280, 900)
 MEASURE = (pathlib.Path(__file__).parent / "measure.js").read_text()
@@ -29,7 +30,7 @@ def start(*more):
     options.accept_insecure_certs = True  # a relay that tests itself signs its own certificate
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-    driver.set_page_load_timeout(30)
+    driver.set_page_load_timeout(2 * GUARD * PATIENCE)
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     return driver
 
@@ -76,6 +77,6 @@ def decode_qr(picture, folder):
         ["zbarimg", "--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", str(path)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=GUARD * PATIENCE,
     )
     return done.stdout.strip()

@@ -8,12 +8,8 @@ import time
 import urllib.parse
 
 import relay
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from ports import free_port
+from timelimit import GUARD, PATIENCE
 
 
 class Answer:
@@ -45,14 +41,14 @@ class Preview:
 
     def __exit__(self, *exception):
         self.process.terminate()
-        output, _ = self.process.communicate(timeout=20)
+        output, _ = self.process.communicate(timeout=GUARD * PATIENCE)
         assert not relay.SANITIZER.search(output), output
 
     def _wait_until_it_answers(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + GUARD * PATIENCE
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", self.port), timeout=GUARD).close()
                 return
             except OSError:
                 if self.process.poll() is not None:
@@ -63,7 +59,7 @@ class Preview:
                 time.sleep(0.02)
 
     def fetch(self, path, accept_language=""):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GUARD * PATIENCE)
         try:
             connection.request(
                 "GET", urllib.parse.quote(path, safe="/?=&%#"), headers={"Accept-Language": accept_language}

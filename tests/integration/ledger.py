@@ -5,6 +5,7 @@ import time
 
 import mail
 import wire
+from timelimit import GUARD, PATIENCE
 
 TROUBLE = (OSError, wire.Closed, AssertionError)
 
@@ -54,7 +55,7 @@ class Sender(threading.Thread):
 
     def finish(self):
         self.stopping.set()
-        self.join(60)
+        self.join(2 * GUARD * PATIENCE)
         assert not self.is_alive(), "a sender does not get rid of its last message"
 
 
@@ -106,7 +107,7 @@ class Reader(threading.Thread):
 
     def finish(self):
         self.stopping.set()
-        self.join(60)
+        self.join(2 * GUARD * PATIENCE)
         assert not self.is_alive()
 
 

@@ -17,9 +17,10 @@ from turn_lab import CHANNEL, both_families, family_of, name_of, offered
 
 def test_what_metadata_offers(turn_lab):
     relay = turn_lab.open
+    before = int(time.time())
     host, port, expiry, password = relay.offer().split(":", 3)
     assert (host, port) == (relay.domain, "3478")
-    assert -30 < int(expiry) - (time.time() + 5 * 86400) < 12 * 3600 + 30
+    assert before <= int(expiry) - 5 * 86400 <= time.time() + 12 * 3600
     assert password == relay.forge(username=expiry).password
     # Another relay has another secret.
     assert password != turn_lab.strict.forge(username=expiry).password
@@ -43,12 +44,11 @@ def test_switched_off_and_on(turn_lab, client):
     try:
         with relay.imap(account) as imap:
             wait_until(lambda: offered(imap) is None, 10, "NIL")
-        c.socket.settimeout(0.3)
+        c.socket.settimeout(2)
         wait_until(lambda: c.exchange(message(turn.BINDING)) is None, 10, "silence")
     finally:
         relay.reload(turn="true")
-    c.socket.settimeout(1)
-    wait_until(lambda: c.exchange(message(turn.BINDING)), 10, "an answer")
+    c.settle()
     assert c.refresh(600).error == 437
     with relay.imap(account) as imap:
         assert offered(imap).startswith(f"{relay.domain}:3478:")
@@ -60,9 +60,7 @@ def test_killed_process(client_of_dev_relay):
     c.relay()
     pid = relay.kill_child()
     relay.wait_for_child(other_than=pid)
-    c.socket.settimeout(0.5)
-    wait_until(lambda: c.exchange(message(turn.BINDING)), 10, "an answer")
-    c.socket.settimeout(5)
+    c.settle()
     answer = c.refresh(600)
     if answer.error == 438:  # nonces are of one process
         c.nonce = answer[turn.NONCE]
@@ -142,7 +140,7 @@ def test_uclient_with_a_wrong_password(turn_lab):
 @both_families
 def test_binding(turn_lab, client, ipv6):
     c = client(ipv6=ipv6)
-    answer = c.exchange(message(turn.BINDING))
+    answer = c.ask(message(turn.BINDING))
     assert answer.address(turn.MAPPED) == (turn_lab.guest.ipv6 if ipv6 else turn_lab.guest.ipv4, c.address[1])
     assert answer.order[-1] == turn.FINGERPRINT
 
@@ -335,18 +333,22 @@ def test_bandwidth(turn_lab, client):
         assert a.bind(CHANNEL, at_b).error == 0 and b.bind(CHANNEL, at_a).error == 0
 
         def burst():
-            """How many of 100 KB sent at once arrive."""
+            """How many of 100 KB sent at once arrive, and for how long the relay took them."""
+            began = time.monotonic()
             for _ in range(100):
                 a.send_channel(CHANNEL, b"x" * 1000)
-            b.socket.settimeout(0.3)
+            a.settle()
+            took = time.monotonic() - began
+            b.socket.settimeout(1)
             n = 0
             while b.receive() is not None:
                 n += 1
-            return n
+            return n, took
 
-        wait_until(lambda: burst() < 50, 10, "the limit")
+        wait_until(lambda: burst()[0] < 50, 10, "the limit")
         time.sleep(1.2)
-        assert 20 <= burst() <= 50  # what flows in a second
+        n, took = burst()
+        assert 20 <= n <= 33 * (1 + took), (n, took)  # what flows in a second, and then as it may
     finally:
         relay.reload(turn_bandwidth="1M")
 
@@ -374,7 +376,7 @@ def test_wrong_credentials(turn_lab, client):
         answer = client(credentials=bad).allocate()
         assert answer.error == 401 and turn.NONCE in answer and turn.INTEGRITY not in answer, vars(bad)
     assert client(credentials=relay.forge(username=f"{now + 1000}:alice")).allocate().error == 0
-    assert client(credentials=relay.forge(5)).allocate().error == 0
+    assert client(credentials=relay.forge(120)).allocate().error == 0
 
 
 def test_pieces_of_authentication(turn_lab, client):
@@ -383,11 +385,11 @@ def test_pieces_of_authentication(turn_lab, client):
     challenge = c.greet()
     assert challenge[turn.REALM].decode() == turn_lab.open.domain
     for piece in ("username", "realm", "nonce"):
-        assert c.exchange(c.signed(turn.ALLOCATE, body, **{piece: None})).error == 400, piece
-    assert c.exchange(c.signed(turn.ALLOCATE, body, realm="other.test")).error == 401
-    assert c.exchange(c.signed(turn.ALLOCATE, body, realm="other.test", key=c.credentials.key("other.test"))).error == 401
+        assert c.ask(c.signed(turn.ALLOCATE, body, **{piece: None})).error == 400, piece
+    assert c.ask(c.signed(turn.ALLOCATE, body, realm="other.test")).error == 401
+    assert c.ask(c.signed(turn.ALLOCATE, body, realm="other.test", key=c.credentials.key("other.test"))).error == 401
     for nonce in (b"", b"x", c.nonce[:-1], c.nonce + b"x", b"A" * len(c.nonce), b"\xff" * 700):
-        answer = c.exchange(c.signed(turn.ALLOCATE, body, nonce=nonce))
+        answer = c.ask(c.signed(turn.ALLOCATE, body, nonce=nonce))
         assert answer.error == 438 and answer[turn.NONCE] != nonce, nonce
     c.nonce = answer[turn.NONCE]
     assert c.allocate().error == 0
@@ -398,18 +400,19 @@ def test_replayed_from_elsewhere(turn_lab, client):
     c = client()
     c.greet()
     overheard = c.signed(turn.ALLOCATE, turn.attribute(turn.TRANSPORT, turn.UDP))
-    assert client(host=turn_lab.peer).exchange(overheard).error == 438
-    assert client().exchange(overheard).error == 438
-    assert c.exchange(overheard).error == 0
+    assert client(host=turn_lab.peer).ask(overheard).error == 438
+    assert client().ask(overheard).error == 438
+    assert c.ask(overheard).error == 0
 
 
 def test_other_users_allocation(turn_lab, client):
-    c = client(credentials=turn_lab.open.forge(1000))
+    owner = turn_lab.open.forge(1000)  # once: another second makes another user
+    c = client(credentials=owner)
     c.relay()
     c.credentials = turn_lab.open.forge(2000)
     assert c.refresh(0).error == 441
     assert c.permit((turn_lab.peer.ipv4, 1)).error == 441
-    c.credentials = turn_lab.open.forge(1000)
+    c.credentials = owner
     assert c.refresh(0).error == 0
 
 

@@ -4,7 +4,7 @@ import json
 import socket
 
 from relay import run_martlet
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 
 def run(relay, *args, ok=True, **more):
@@ -23,9 +23,9 @@ def refused(relay, *args, **more):
 class Control:
     """A client of the control socket itself."""
 
-    def __init__(self, relay, timeout=20):
+    def __init__(self, relay, timeout=GUARD * PATIENCE):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout * PATIENCE)
+        self.socket.settimeout(timeout)
         self.socket.connect(str(relay.state / "control"))
         self.file = self.socket.makefile("rb")
 

@@ -12,7 +12,7 @@ import time
 
 from lab import LabError
 from peers import trees
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 PORT = 3478
 
@@ -21,13 +21,13 @@ def program(name):
     return trees() / "coturn" / "usr" / "bin" / name
 
 
-def tool(host, name, *args, timeout=40):
+def tool(host, name, *args, timeout=2 * GUARD * PATIENCE):
     """One of the turnutils on a host of the lab: what it prints, once it has ended."""
     path = program(f"turnutils_{name}")
     with host.inside():
         done = subprocess.run(
             [path, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=timeout * PATIENCE, text=True, errors="replace", check=False,
+            timeout=timeout, text=True, errors="replace", check=False,
         )
     return done.stdout
 
@@ -46,7 +46,7 @@ class Traffic:
         return self.sent > 0 and self.sent == self.received
 
 
-def uclient(host, server, credentials, *flags, timeout=40):
+def uclient(host, server, credentials, *flags, timeout=2 * GUARD * PATIENCE):
     """turnutils_uclient with these flags."""
     options = ("-u", credentials.username, "-w", credentials.password)
     return Traffic(tool(host, "uclient", *options, *flags, server, timeout=timeout))
@@ -90,7 +90,7 @@ class Coturn:
     def wait_ready(self):
         """Until it answers a Binding request (RFC 8489 section 2)."""
         request = bytes.fromhex("000100002112a442") + bytes(12)
-        deadline = time.monotonic() + 15 * PATIENCE
+        deadline = time.monotonic() + GUARD * PATIENCE
         with self.host.inside():
             family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
             with socket.socket(family, socket.SOCK_DGRAM) as s:

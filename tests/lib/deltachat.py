@@ -15,8 +15,12 @@ import tempfile
 import threading
 import time
 
+from timelimit import GUARD, PATIENCE
+
 E2E = pathlib.Path(__file__).resolve().parents[1] / "e2e"
 VERSIONS = ("2.57", "2.62")
+# Of one wait. A client that has failed to send rests for half a minute before it tries again.
+LIMIT = 2 * GUARD * PATIENCE
 
 # Message states of core.
 OUT_FAILED, OUT_DELIVERED, OUT_READ = 24, 26, 28
@@ -73,7 +77,7 @@ class Core:
                 self.events += [(now, item["contextId"], item["event"]) for item in batch]
                 self.changed.notify_all()
 
-    def call(self, method, *params, timeout=60):
+    def call(self, method, *params, timeout=LIMIT):
         number = next(self.ids)
         reply = queue.SimpleQueue()
         self.replies[number] = reply
@@ -98,7 +102,7 @@ class Core:
     def close(self):
         try:
             self.process.stdin.close()
-            self.process.wait(10)
+            self.process.wait(GUARD)
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
@@ -120,7 +124,7 @@ class Profile:
         """Any method of the interface that takes the profile as its first parameter."""
         if method.startswith("_"):
             raise AttributeError(method)
-        return lambda *params, timeout=60: self.core.call(method, self.number, *params, timeout=timeout)
+        return lambda *params, timeout=LIMIT: self.core.call(method, self.number, *params, timeout=timeout)
 
     # ---- events ----
 
@@ -128,7 +132,7 @@ class Profile:
         with self.core.changed:
             return len(self.core.events)
 
-    def wait(self, kind, mark=0, timeout=30, **fields):
+    def wait(self, kind, mark=0, timeout=LIMIT, **fields):
         """The first event of this kind with these fields after the mark."""
         deadline = time.monotonic() + timeout
         position = mark
@@ -150,7 +154,7 @@ class Profile:
                     )
                 self.core.changed.wait(left)
 
-    def wait_for(self, condition, mark=0, timeout=30, what="a state"):
+    def wait_for(self, condition, mark=0, timeout=LIMIT, what="a state"):
         """condition() is asked now and again after each new event until it is true; returns its value."""
         deadline = time.monotonic() + timeout
         while True:
@@ -177,7 +181,7 @@ class Profile:
 
     # ---- life ----
 
-    def login(self, link, timeout=60):
+    def login(self, link, timeout=LIMIT):
         """Configures by a dcaccount: or dclogin: link and waits until the inbox is watched."""
         mark = self.mark()
         self.call("add_transport_from_qr", link, timeout=timeout)
@@ -185,14 +189,14 @@ class Profile:
         self.wait("ImapInboxIdle", mark, timeout)
         return self
 
-    def call(self, method, *params, timeout=60):
+    def call(self, method, *params, timeout=LIMIT):
         return self.core.call(method, self.number, *params, timeout=timeout)
 
     @property
     def address(self):
         return self.call("get_config", "configured_addr")
 
-    def securejoin_with(self, inviter, timeout=60):
+    def securejoin_with(self, inviter, timeout=LIMIT):
         """Meets another profile by its QR code; returns our chat with it and its chat, accepted, with us."""
         code = inviter.get_chat_securejoin_qr_code(None)
         mine, theirs = self.mark(), inviter.mark()
@@ -217,7 +221,7 @@ class Profile:
     def send_file(self, chat, path, viewtype="File", text=None):
         return self.send_msg(chat, {"file": str(path), "viewtype": viewtype, "text": text})
 
-    def wait_delivered(self, message, mark=0, timeout=30):
+    def wait_delivered(self, message, mark=0, timeout=LIMIT):
         def state():
             m = self.get_message(message)
             if m["state"] == OUT_FAILED:
@@ -226,7 +230,7 @@ class Profile:
 
         return self.wait_for(state, mark, timeout, f"message {message} delivered")
 
-    def wait_failed(self, message, mark=0, timeout=30):
+    def wait_failed(self, message, mark=0, timeout=LIMIT):
         def state():
             m = self.get_message(message)
             return m["state"] == OUT_FAILED and m
@@ -239,7 +243,7 @@ class Profile:
         messages = self.get_messages(ids)
         return [messages[str(i)]["text"] for i in ids if not messages[str(i)].get("isInfo")]
 
-    def wait_text(self, chat, text, mark=0, timeout=30):
+    def wait_text(self, chat, text, mark=0, timeout=LIMIT):
         """Waits for a message with this text; returns it. chat None: any chat."""
 
         def find():
@@ -263,7 +267,7 @@ class Profile:
         return self.wait_for(find, mark, timeout, f"message {text!r}")
 
 
-def impatiently(wait, cores, timeout=50):
+def impatiently(wait, cores, timeout=LIMIT):
     """Runs wait(seconds) again and again until it succeeds. After each failure the clients are told that the network
     has changed, as phones are all the time: that ends the half minute for which a client waits after a failed
     transfer."""

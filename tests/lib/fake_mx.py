@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 
 def server_context(certificate):
@@ -38,7 +38,7 @@ class Server:
                 sock.close()
                 return
             self.connections += 1
-            sock.settimeout(60)
+            sock.settimeout(2 * GUARD * PATIENCE)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
@@ -161,7 +161,7 @@ class FakeMx(Server):
             data.append(line[1:] if line.startswith(b"..") else line)
         return b"".join(line + b"\r\n" for line in data)
 
-    def wait_letter(self, containing=b"", timeout=20):
+    def wait_letter(self, containing=b"", timeout=GUARD * PATIENCE):
         if isinstance(containing, str):
             containing = containing.encode()
 
@@ -169,7 +169,7 @@ class FakeMx(Server):
             return next((letter for letter in self.letters if containing in letter.data), None)
 
         with self.arrived:
-            if not self.arrived.wait_for(find, timeout * PATIENCE):
+            if not self.arrived.wait_for(find, timeout):
                 raise TimeoutError(f"{containing!r} did not come to {self.address} ({self.connections} connections)")
             return find()
 
@@ -199,12 +199,12 @@ class TlsFront(Server):
         lines.send("220 go ahead")
         lines.start_tls(self.context)
         # This thread began in the host's namespace, and so does the connection.
-        with socket.create_connection((self.address, self.inner_port), 10) as inner:
+        with socket.create_connection((self.address, self.inner_port), GUARD * PATIENCE) as inner:
             Lines(inner).read()  # its greeting: the client has had one
             pump = threading.Thread(target=self.copy, args=(inner, lines.sock), daemon=True)
             pump.start()
             self.copy(lines.sock, inner)
-            pump.join(60)
+            pump.join(GUARD * PATIENCE)
 
     @staticmethod
     def copy(source, target):

@@ -12,7 +12,7 @@ import pytest
 from lab import Lab, LabRelay, in_parallel, tlsa
 from peers import Exim, OpenSmtpd, Postfix
 from relay import wait_until
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 
 class Internet:
@@ -114,11 +114,12 @@ def send(relay, account, recipients, message=None, port=465):
     return mail.header_values(message, "Message-ID")[0]
 
 
-def received(relay, account, containing, timeout=20):
+def received(relay, account, containing, timeout=GUARD):
     """The message with these octets in it, once it is in the INBOX."""
     if isinstance(containing, str):
         containing = containing.encode()
-    deadline = time.monotonic() + timeout * PATIENCE
+    timeout = max(timeout, GUARD) * PATIENCE
+    deadline = time.monotonic() + timeout
     with relay.imap(account) as imap:
         imap.ok("SELECT INBOX")
         while True:
@@ -134,7 +135,7 @@ def received(relay, account, containing, timeout=20):
                 imap.wait_exists(10**9)
             except TimeoutError:
                 pass
-            imap.sock.settimeout(20 * PATIENCE)
+            imap.sock.settimeout(GUARD * PATIENCE)
             imap.done(tag)
 
 
@@ -142,7 +143,7 @@ def log_since(relay, mark):
     return relay.log()[mark:]
 
 
-def wait_log(relay, pattern, mark=0, timeout=20):
+def wait_log(relay, pattern, mark=0, timeout=GUARD):
     """The first line after the mark that the pattern is found in."""
     try:
         wanted = re.compile(pattern, re.MULTILINE | re.IGNORECASE)

@@ -13,7 +13,7 @@ import struct
 import nacl.signing
 import wire
 from OpenSSL import SSL
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 MAGIC = b"RELAY" + "\U0001f511".encode()
 DISCOVERY = b"TS" + "\U0001f4ac".encode()
@@ -86,9 +86,9 @@ class Client(wire.Connection):
     much the kernel may keep of what was not read.
     """
 
-    def __init__(self, port, request, tls=False, timeout=20, source=None, host="127.0.0.1", room=None):
+    def __init__(self, port, request, tls=False, timeout=GUARD * PATIENCE, source=None, host="127.0.0.1", room=None):
         self.sock = socket.socket()
-        self.sock.settimeout(timeout * PATIENCE)
+        self.sock.settimeout(timeout)
         if room:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         if host == "127.0.0.1":

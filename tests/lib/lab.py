@@ -24,7 +24,7 @@ import threading
 import time
 
 from relay import NO_RATE, Account, Service, release_binary_path
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 PROGRAMS = ("ip", "nft", "setpriv", "unshare", "nsd", "ldns-signzone", "ldns-keygen", "openssl")
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -287,7 +287,7 @@ class NameServer:
                 self.wait_serial(server, name)
 
     def wait_serial(self, server, name):
-        deadline = time.monotonic() + 10 * PATIENCE
+        deadline = time.monotonic() + GUARD * PATIENCE
         address = f"{NET4}{NAME_SERVER if name == 'root' else UNSIGNED_SERVER}"
         zone = "." if name == "root" else "insecure.test."
         while self.ask_serial(address, zone) != self.serial:
@@ -305,6 +305,8 @@ class NameServer:
                 answer = s.recv(4096)
             except OSError:
                 return None
+        if answer[6:8] == b"\0\0":
+            return None  # not loaded yet
         at = 12 + len(name) + 4
         # One answer: a name (a pointer, or the root itself), type, class, ttl, length.
         at += (2 if answer[at] >= 0xC0 else 1) + 8
@@ -333,7 +335,7 @@ class NameServer:
         for server in self.servers:
             server.terminate()
         for server in self.servers:
-            server.wait(10)
+            server.wait(GUARD)
 
 
 class LabRelay(Service):
@@ -357,7 +359,7 @@ class LabRelay(Service):
         binary = os.environ.get("LAB_BINARY") or release_binary_path()
         super().__init__({**NO_RATE, **IMPATIENT, **more, **(settings or {})}, binary=binary, offset=0)
 
-    def start(self, timeout=20):
+    def start(self, timeout=GUARD):
         with self.host.inside():
             return super().start(timeout)
 

@@ -8,6 +8,7 @@ from fake_mx import FakeMx, PolicyHost
 from internet import send
 from lab import NET4, NET6
 from relay import run_martlet, wait_until
+from timelimit import GUARD
 
 POLICY = "version: STSv1\r\nmode: {mode}\r\n{mx}max_age: 86400\r\n"
 
@@ -94,7 +95,7 @@ def assert_never_delivered(here, alice, site, mx, error, letters=()):
     """Tried twice and not delivered, for the reason that the operator reads; nothing of the message was said."""
     mark = len(here.log())
     send_to(here, alice, site.domain)
-    wait_until(lambda: here.log()[mark:].count("queue.deferred") >= 2, 25, "two attempts")
+    wait_until(lambda: here.log()[mark:].count("queue.deferred") >= 2, GUARD, "two attempts")
     assert letters is None or mx.letters == []
     listed = queue_command(here, "list")
     assert site.domain in listed and re.search(error, listed), listed

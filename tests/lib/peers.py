@@ -15,6 +15,7 @@ import dkim
 from fake_mx import TlsFront
 from lab import PATH, LabError, dkim_record, run
 from relay import TOP, binary_path, wait_until
+from timelimit import GUARD, PATIENCE
 
 USERS = ("bob", "carol", "grey")
 MAIL_ID = 1501
@@ -90,7 +91,7 @@ class Peer:
             )
 
     def wait_ready(self):
-        wait_until(self.answers, 20, f"{self.tree} to answer")
+        wait_until(self.answers, GUARD, f"{self.tree} to answer")
         return self
 
     more_groups = ""
@@ -99,7 +100,7 @@ class Peer:
         if self.process.poll() is not None:
             raise LabError(f"{self.tree} ended with {self.process.returncode}\n{self.log()}")
         try:
-            with self.host.inside(), smtplib.SMTP("127.0.0.1", timeout=5):
+            with self.host.inside(), smtplib.SMTP("127.0.0.1", timeout=GUARD):
                 return True
         except (OSError, smtplib.SMTPException):
             return False
@@ -140,7 +141,7 @@ class Peer:
         """Hands a message to the server as a program on its host does."""
         if sign and not self.signs_itself:
             message = self.sign(message)
-        with self.host.inside(), smtplib.SMTP("127.0.0.1", timeout=20) as smtp:
+        with self.host.inside(), smtplib.SMTP("127.0.0.1", timeout=GUARD * PATIENCE) as smtp:
             smtp.sendmail(sender, recipients, message, mail_options=list(options))
 
     def mailbox(self, user="bob"):
@@ -151,7 +152,7 @@ class Peer:
         """How many copies are there."""
         return sum(message_id.encode() in m for m in self.mailbox(user).values())
 
-    def wait_mail(self, containing, user="bob", timeout=30):
+    def wait_mail(self, containing, user="bob", timeout=GUARD):
         """The message with these octets in it."""
         if isinstance(containing, str):
             containing = containing.encode()

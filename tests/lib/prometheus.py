@@ -4,16 +4,15 @@ import contextlib
 import gzip
 import json
 import re
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
 
 from peers import trees
-from relay import wait_until
-from timelimit import PATIENCE
+from ports import free_port
+from relay import METRICS_PORT, wait_until
+from timelimit import GUARD, PATIENCE
 
-METRICS_PORT = 3903
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 SUFFIX = re.compile(r"_(total|bucket|sum|count)$")
@@ -22,7 +21,7 @@ SUFFIX = re.compile(r"_(total|bucket|sum|count)$")
 def promtool(*args, text=None, cwd=None):
     """Everything that it says, after it was content."""
     tool = trees() / "prometheus" / "usr" / "bin" / "promtool"
-    done = subprocess.run([tool, *args], input=text, capture_output=True, text=True, timeout=60 * PATIENCE, cwd=cwd, check=False)
+    done = subprocess.run([tool, *args], input=text, capture_output=True, text=True, timeout=2 * GUARD * PATIENCE, cwd=cwd, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -37,7 +36,7 @@ def get(relay, path="/metrics", method="GET", **fields):
     for name, value in fields.items():
         request.add_header(name.replace("_", "-"), value)
     try:
-        with urllib.request.urlopen(request, timeout=10 * PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=GUARD * PATIENCE) as answer:
             body = answer.read()
             if answer.headers["Content-Encoding"] == "gzip":
                 body = gzip.decompress(body)
@@ -61,8 +60,7 @@ class Prometheus:
 
     def __init__(self, folder, relay, rules):
         self.folder = folder
-        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         (folder / "prometheus.yml").write_text(
             "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
             f"rule_files: ['{rules}']\n"
@@ -79,21 +77,21 @@ class Prometheus:
              f"--web.listen-address=127.0.0.1:{self.port}", "--web.console.templates=/nonexistent"],
             stdout=log, stderr=log)
         log.close()
-        wait_until(self.is_ready, 30, "Prometheus")
+        wait_until(self.is_ready, GUARD, "Prometheus")
         return self
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(GUARD * PATIENCE)
 
     def is_ready(self):
         with contextlib.suppress(OSError):
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=2).status == 200
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=GUARD).status == 200
         return False
 
     def api(self, path, **query):
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10 * PATIENCE) as answer:
+        with urllib.request.urlopen(url, timeout=GUARD * PATIENCE) as answer:
             found = json.load(answer)
         assert found["status"] == "success", found
         return found["data"]

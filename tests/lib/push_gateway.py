@@ -21,7 +21,8 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
-from timelimit import PATIENCE
+from ports import free_port
+from timelimit import GUARD, PATIENCE
 
 Request = collections.namedtuple("Request", "token at connection version path headers")
 
@@ -36,7 +37,7 @@ class PushGateway:
             self.context.load_cert_chain(*map(str, certificate))
             if alpn:
                 self.context.set_alpn_protocols(list(alpn))
-        self.port = port
+        self.port = port or free_port()  # which stays ours while it is shut
         self.requests = []
         self.actions = collections.defaultdict(collections.deque)
         self.default = 200
@@ -109,14 +110,15 @@ class PushGateway:
         with self.changed:
             return [request for request in self.requests if request.token == token]
 
-    def wait(self, count, timeout=10, token=None):
+    def wait(self, count, timeout=GUARD, token=None):
         """Until there were so many requests (of a token)."""
 
         def there():
             return sum(1 for r in self.requests if token in (None, r.token)) >= count
 
         with self.changed:
-            if not self.changed.wait_for(there, timeout * PATIENCE):
+            timeout = max(timeout, GUARD) * PATIENCE
+            if not self.changed.wait_for(there, timeout):
                 raise TimeoutError(f"{count} requests: {[r.token for r in self.requests]} not within {timeout} s")
             return [r for r in self.requests if token in (None, r.token)]
 
@@ -127,7 +129,7 @@ class PushGateway:
         self.close()
 
     def run(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10 * PATIENCE)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(GUARD * PATIENCE)
 
     # ---- the server ----
 

@@ -5,11 +5,9 @@ A Relay owns its processes. Its state directory belongs to the caller unless non
 checked: a sanitizer report, a panic, a mail address or a client's address in a line of normal level fails the test.
 """
 import contextlib
-import errno
 import http.client
 import os
 import pathlib
-import random
 import re
 import secrets
 import shutil
@@ -22,14 +20,17 @@ import threading
 import time
 import urllib.parse
 
+import ports
 import wire
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DOMAIN = "_martlet.test"
 PORTS = {"smtp": 25, "http": 80, "imap": 143, "https": 443, "smtps": 465, "submission": 587, "imaps": 993}
 STANDARD_PORTS = tuple(PORTS.values())
 TURN_PORT = 3478  # of UDP
+METRICS_PORT = 3903
+TCP_PORTS, UDP_PORTS = (*STANDARD_PORTS, METRICS_PORT), (TURN_PORT,)
 
 # A busy test machine must not be taken for a relay that is out of resources, and tests create many accounts.
 ROOMY = {
@@ -76,24 +77,12 @@ def release_binary_path():
 
 
 def free_offset():
-    """An offset at which all service ports are free, below the range of ephemeral ports."""
-    for _ in range(200):
-        offset = random.randrange(10000, 31000)
-        with contextlib.ExitStack() as stack:
-            try:
-                for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-                    for port in STANDARD_PORTS:
-                        s = stack.enter_context(socket.socket(family))
-                        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                        s.bind((host, port + offset))
-                    turn = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
-                    turn.bind((host, TURN_PORT + offset))
-            except OSError as error:
-                if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                    return offset  # no IPv6 here; IPv4 is free
-                continue
-            return offset
-    raise RelayError("no free ports found")
+    """An offset at which all service ports are free; they stay ours until the process ends or release_offset()."""
+    return ports.free_offset(TCP_PORTS, UDP_PORTS)
+
+
+def release_offset(offset):
+    ports.release({port + offset for port in (*TCP_PORTS, *UDP_PORTS)})
 
 
 def children_of(pid):
@@ -120,8 +109,10 @@ def is_running(pid):
 
 
 def wait_until(condition, timeout, what):
-    """Returns the first true value of condition(). For states of processes and files, which send no event."""
-    deadline = time.monotonic() + timeout * PATIENCE
+    """Returns the first true value of condition(). For states of processes and files, which send no event. The timeout
+    is no promise of the relay's, it only guards against hanging: so it is never less than GUARD."""
+    timeout = max(timeout, GUARD) * PATIENCE
+    deadline = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
@@ -176,7 +167,7 @@ class Relay:
             args += ["--set", f"{key}={value}"]
         return args
 
-    def start(self, timeout=20):
+    def start(self, timeout=GUARD):
         if not self.binary.exists():
             raise RelayError(f"{self.binary} is not there: build it or set MARTLET")
         env = dict(os.environ)
@@ -200,7 +191,7 @@ class Relay:
         deadline = time.monotonic() + timeout * PATIENCE
         while not self.is_ready():
             if self.process.poll() is not None:
-                self.reader.join(2)
+                self.reader.join(GUARD)
                 raise RelayError(f"martlet ended with {self.process.returncode} at start\n{self.all_output()}")
             if time.monotonic() > deadline:
                 self.kill()
@@ -231,7 +222,7 @@ class Relay:
         """The relay process; the parent only holds the ports and restarts it."""
         return next(filter(is_relay, children_of(self.process.pid)), None)
 
-    def wait_for_child(self, other_than=None, timeout=10):
+    def wait_for_child(self, other_than=None, timeout=GUARD):
         return wait_until(
             lambda: self.child_pid() not in (None, other_than) and self.child_pid(), timeout, "a (new) relay process"
         )
@@ -245,7 +236,7 @@ class Relay:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, timeout=20, check=True):
+    def stop(self, timeout=GUARD, check=True):
         """Ends it as an operator would, and looks at what it has written."""
         if self.process is None:
             return
@@ -260,7 +251,7 @@ class Relay:
         self.reader.join(5)
         self.process = None
         for pid in children:
-            wait_until(lambda pid=pid: not is_running(pid), 20, "the end of the relay process")
+            wait_until(lambda pid=pid: not is_running(pid), GUARD, "the end of the relay process")
         if check:
             self.check_log()
             if code != 0:
@@ -276,7 +267,7 @@ class Relay:
         for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            wait_until(lambda pid=pid: not is_running(pid), 20, "the end of the relay process")
+            wait_until(lambda pid=pid: not is_running(pid), GUARD, "the end of the relay process")
         self.reader.join(5)
         self.process = None
 
@@ -289,6 +280,8 @@ class Relay:
             raise AssertionError("the log holds what it must not:\n" + "\n".join(complaints) + "\n--- log ---\n" + text)
 
     def remove(self):
+        if not self.fixed_offset:
+            release_offset(self.offset)
         shutil.rmtree(self.log_dir, ignore_errors=True)
         if self.owns_state:
             shutil.rmtree(self.state, ignore_errors=True)
@@ -316,30 +309,27 @@ class Relay:
         """A port by its registered number or its service's name."""
         return PORTS.get(standard, standard) + self.offset
 
-    def imap(self, account=None, port=993, timeout=20):
+    def imap(self, account=None, port=993, timeout=GUARD * PATIENCE):
         """An IMAP connection, on 443 by ALPN; logged in when an account is given."""
         context = wire.client_context(alpn=["imap"]) if port == 443 else None
         client = wire.Imap(self.port(port), tls=port != 143, timeout=timeout, context=context)
         return self._prepare(client, port == 143, account)
 
-    def smtp(self, account=None, port=465, timeout=20):
+    def smtp(self, account=None, port=465, timeout=GUARD * PATIENCE):
         """A submission connection, on 443 by ALPN; after EHLO and authentication when an account is given."""
         context = wire.client_context(alpn=["smtp"]) if port == 443 else None
         client = wire.Smtp(self.port(port), tls=port != 587, timeout=timeout, context=context)
         return self._prepare(client, port == 587, account)
 
-    def front(self, alpn=None, max_version=None, timeout=20):
+    def front(self, alpn=None, max_version=None, timeout=GUARD * PATIENCE):
         """A bare TLS connection to port 443 that offers these protocols."""
         return wire.Connection(self.port(443), timeout=timeout, context=wire.client_context(max_version, alpn))
 
-    def http(self, port=443, timeout=20):
+    def http(self, port=443, timeout=GUARD * PATIENCE):
         """An http.client connection to port 443, whose certificate is not checked, or to port 80."""
         if port == 80:
-            return http.client.HTTPConnection("127.0.0.1", self.port(80), timeout=timeout * PATIENCE)
-        context = wire.client_context()
-        return http.client.HTTPSConnection(
-            "127.0.0.1", self.port(443), timeout=timeout * PATIENCE, context=context
-        )
+            return http.client.HTTPConnection("127.0.0.1", self.port(80), timeout=timeout)
+        return http.client.HTTPSConnection("127.0.0.1", self.port(443), timeout=timeout, context=wire.client_context())
 
     def request(self, target, method="GET", port=443, host=DOMAIN, headers=None, body=None):
         """One request over a connection of its own: (status, headers, body)."""
@@ -368,7 +358,7 @@ class Relay:
         self.imap(account).close()
         return account
 
-    def wait_mailbox_empty(self, account, timeout=20):
+    def wait_mailbox_empty(self, account, timeout=GUARD * PATIENCE):
         """A client with one device deletes what it has downloaded; IDLE does not tell, so this looks again."""
         with self.imap(account) as imap:
             wait_until(lambda: imap.ok("STATUS INBOX (MESSAGES)").find(rb"MESSAGES 0\)"), timeout, "an empty mailbox")
@@ -415,7 +405,7 @@ class Service(Relay):
             str(self.offset),
         ]
 
-    def start(self, timeout=20):
+    def start(self, timeout=GUARD):
         self.log_start = len(self.log())
         return super().start(timeout)
 
@@ -430,7 +420,7 @@ class Service(Relay):
         self.signal(signal.SIGHUP)
 
 
-def run_martlet(*args, binary=None, timeout=60, env=None):
+def run_martlet(*args, binary=None, timeout=2 * GUARD, env=None):
     """A subcommand that ends by itself: returns the CompletedProcess with text output."""
     full = dict(os.environ)
     full.setdefault("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=0:exitcode=99")

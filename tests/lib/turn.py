@@ -12,7 +12,7 @@ import struct
 import time
 import zlib
 
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 COOKIE = 0x2112A442
 PORT = 3478
@@ -120,6 +120,11 @@ class Message:
         return struct.unpack(">I", self[LIFETIME])[0]
 
 
+def is_data(octets):
+    """And not the answer to a request."""
+    return len(octets) >= 4 and (octets[0] >= 0x40 or int.from_bytes(octets[:2], "big") & 0x110 == INDICATION)
+
+
 # ---- credentials ----
 
 
@@ -145,15 +150,15 @@ class Credentials:
 class Client:
     """A socket that speaks to one server. `credentials` may be None: then nothing is signed."""
 
-    def __init__(self, server, credentials=None, own=None, port=PORT, timeout=5):
+    def __init__(self, server, credentials=None, own=None, port=PORT, timeout=GUARD * PATIENCE):
         family = socket.AF_INET6 if ":" in server else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.settimeout(timeout * PATIENCE)
+        self.socket.settimeout(timeout)
         self.socket.bind((own or ("::" if family == socket.AF_INET6 else "0.0.0.0"), 0))
         self.socket.connect((server, port))
         self.credentials = credentials
         self.nonce = None
-        self.waiting = []  # what came while an answer was waited for
+        self.waiting = []  # data that came while an answer was waited for
 
     def close(self):
         self.socket.close()
@@ -175,11 +180,39 @@ class Client:
     # ---- requests ----
 
     def exchange(self, octets):
-        """Sends a request as it is; its answer, or None when there was none in time. Sent once: nothing is lost here."""
+        """Sends a request as it is, once; its answer, or None when there was none in time."""
         self.socket.send(octets)
         return self.answer(octets[8:20])
 
-    def answer(self, identity):
+    def ask(self, octets, others=None):
+        """Sends a request as it is, and again each second until it is answered, as clients do (RFC 8489 section 6.2.1): a
+        busy machine drops packets, and the relay answers an address that has proved nothing so many times a second.
+        `others`: the answers to other requests that come before it are put there."""
+        usual = self.socket.gettimeout()
+        self.socket.settimeout(1)
+        try:
+            for _ in range(GUARD * PATIENCE):
+                self.socket.send(octets)
+                answer = self.answer(octets[8:20], others)
+                if answer is not None:
+                    return answer
+        finally:
+            self.socket.settimeout(usual)
+        raise AssertionError("no answer")
+
+    def answer_if_any(self, octets):
+        """Sends a request as it is, once; its answer, or None: when a later request of this socket is answered, there will
+        be none any more."""
+        others = []
+        self.socket.send(octets)
+        self.ask(message(BINDING), others)
+        return next((m for m in others if m.identity == octets[8:20]), None)
+
+    def settle(self):
+        """Until the relay has looked at all that was sent."""
+        self.ask(message(BINDING))
+
+    def answer(self, identity, others=None):
         deadline = time.monotonic() + self.socket.gettimeout()
         while time.monotonic() < deadline:
             try:
@@ -188,7 +221,10 @@ class Client:
                 return None
             if got[0] < 0x40 and got[8:20] == identity:
                 return Message(got)
-            self.waiting.append(got)
+            if is_data(got):
+                self.waiting.append(got)
+            elif others is not None:
+                others.append(Message(got))
         return None
 
     def signed(self, method, body=b"", identity=None, **other):
@@ -205,14 +241,9 @@ class Client:
         return message(method, body, identity, key=other.get("key", self.key))
 
     def greet(self):
-        """Asks for a nonce, as the first request of a client does; again when the answer is lost, or the relay has given
-        enough of them to this address for a second."""
-        usual = self.socket.gettimeout()
-        self.socket.settimeout(PATIENCE)
-        tries = (self.exchange(message(ALLOCATE, attribute(TRANSPORT, UDP))) for _ in range(5))
-        answer = next((a for a in tries if a is not None), None)
-        self.socket.settimeout(usual)
-        assert answer is not None and answer.error == 401, answer and answer.error
+        """Asks for a nonce, as the first request of a client does."""
+        answer = self.ask(message(ALLOCATE, attribute(TRANSPORT, UDP)))
+        assert answer.error == 401, answer.error
         self.nonce = answer[NONCE]
         return answer
 
@@ -220,13 +251,12 @@ class Client:
         """A signed request; an answer that is a success must be signed too."""
         if self.nonce is None:
             self.greet()
-        answer = self.exchange(self.signed(method, body, identity))
-        assert answer is not None, "no answer"
+        answer = self.ask(self.signed(method, body, identity))
         assert answer.kind == ERROR or answer.is_signed(self.key), "a success that is not signed"
         return answer
 
     def binding(self):
-        return self.exchange(message(BINDING)).address(MAPPED)
+        return self.ask(message(BINDING)).address(MAPPED)
 
     def allocate(self, *attributes, transport=UDP, identity=None):
         return self.request(ALLOCATE, attribute(TRANSPORT, transport) + b"".join(attributes), identity)
@@ -259,10 +289,12 @@ class Client:
 
     def receive(self):
         """The next data: (channel or address of the peer, octets), or None when nothing comes."""
-        try:
-            got = self.waiting.pop(0) if self.waiting else self.socket.recv(65536)
-        except TimeoutError:
-            return None
+        got = self.waiting.pop(0) if self.waiting else b""
+        while not is_data(got):  # a second answer to what was asked twice, perhaps
+            try:
+                got = self.socket.recv(65536)
+            except TimeoutError:
+                return None
         if got[0] >= 0x40:
             channel, length = struct.unpack(">HH", got[:4])
             assert 0 <= len(got) - 4 - length <= 3, got

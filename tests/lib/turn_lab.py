@@ -13,7 +13,7 @@ import pytest
 import turn
 from lab import Lab, LabRelay, in_parallel
 from relay import binary_path
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 STRICT_PER_USER, STRICT_PER_ADDRESS, STRICT_TOTAL = 3, 5, 7
 ROOMY_TURN = {
@@ -69,7 +69,7 @@ class TurnRelay(LabRelay):
 
     def forge(self, valid_s=3600, username=None):
         """Credentials as only the relay can make them."""
-        with contextlib.closing(sqlite3.connect(self.state / "martlet.db", timeout=10)) as db:
+        with contextlib.closing(sqlite3.connect(self.state / "martlet.db", timeout=GUARD)) as db:
             (secret,) = db.execute("SELECT value FROM secret WHERE name = 'turn'").fetchone()
         return turn.Credentials.of_secret(secret, self.domain, valid_s, username)
 
@@ -120,7 +120,7 @@ class TurnLab:
         with host.inside():
             s = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
             s.bind((host.ipv6 if ipv6 else host.ipv4, port))
-        s.settimeout(5 * PATIENCE)
+        s.settimeout(GUARD * PATIENCE)
         return s
 
 
@@ -148,19 +148,19 @@ def client(turn_lab):
     """Makes clients; their allocations end with the test."""
     made = []
 
-    def make(relay=None, host=None, ipv6=False, credentials=None, timeout=5):
+    def make(relay=None, host=None, ipv6=False, credentials=None):
         relay, host = relay or turn_lab.open, host or turn_lab.guest
         server = relay.host.ipv6 if ipv6 else relay.host.ipv4
         with host.inside():
-            c = turn.Client(server, credentials or relay.credentials(), timeout=timeout)
+            c = turn.Client(server, credentials or relay.credentials())
         made.append(c)
         return c
 
     yield make
     for c in made:
         if c.nonce is not None:
-            c.socket.settimeout(0.5)
-            c.exchange(c.signed(turn.REFRESH, turn.number(turn.LIFETIME, 0)))
+            c.socket.settimeout(GUARD * PATIENCE)
+            c.refresh(0)
         c.close()
 
 

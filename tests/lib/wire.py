@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 
-from timelimit import PATIENCE
+from timelimit import GUARD, PATIENCE
 
 LITERAL = re.compile(rb"\{(\d+)\+?\}$")
 
@@ -28,8 +28,8 @@ def client_context(max_version=None, alpn=None):
 
 
 class Connection:
-    def __init__(self, port, tls=True, timeout=20, context=None, host="127.0.0.1"):
-        self.sock = socket.create_connection((host, port), timeout * PATIENCE)
+    def __init__(self, port, tls=True, timeout=GUARD * PATIENCE, context=None, host="127.0.0.1"):
+        self.sock = socket.create_connection((host, port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         if tls:
@@ -128,7 +128,7 @@ class Reply:
 
 
 class Imap(Connection):
-    def __init__(self, port, tls=True, timeout=20, context=None, greeting=True):
+    def __init__(self, port, tls=True, timeout=GUARD * PATIENCE, context=None, greeting=True):
         super().__init__(port, tls, timeout, context)
         self.count = 0
         self.greeting = self.read_line() if greeting else None
@@ -229,7 +229,7 @@ class Imap(Connection):
 
 
 class Smtp(Connection):
-    def __init__(self, port, tls=True, timeout=20, context=None, greeting=True, host="127.0.0.1"):
+    def __init__(self, port, tls=True, timeout=GUARD * PATIENCE, context=None, greeting=True, host="127.0.0.1"):
         super().__init__(port, tls, timeout, context, host)
         self.greeting = self.reply() if greeting else None
         self.extensions = []
