@@ -76,13 +76,11 @@ def test_new(relay):
 
 @pytest.mark.parametrize("target", ["/new", f"https://{DOMAIN}/new", "/cgi-bin/newemail.py"])
 def test_new_as_clients_ask(relay, target):
-    """Octet for octet: no length, no body, no other field; nothing is waited for."""
+    """Octet for octet: no length, no body, no other field; it is answered, and no body waited for, which would end in 408."""
     time.sleep(0.6)
     with relay.front() as c:
-        began = time.monotonic()
         c.send(f"POST {target} HTTP/1.1\r\nhost: {DOMAIN}\r\n\r\n")
         assert c.read_line() == b"HTTP/1.1 200 OK"
-        assert time.monotonic() - began < 1
 
 
 def test_new_get_with_a_self_signed_certificate(relay):
@@ -428,30 +426,27 @@ def test_pipelining_and_keep_alive(public):
     assert re.findall(rb"HTTP/1.1 (\d\d\d) ", answer) == [b"200", b"405"] * 10 + [b"404"]
 
 
-@pytest.mark.limit(60)
 def test_slow_clients(public):
-    """An octet now and then holds nothing for long; others do not notice."""
+    """An octet now and then holds nothing for long, however many come; others do not notice."""
     slow = [public.front() for _ in range(10)]
     silent = public.front()
-    began = time.monotonic()
     for c in slow:
         c.send("GET / HT")
-    text = f"TP/1.1\r\n{HOST}" + "X: y\r\n" * 40
-    open_ones, position = set(slow), 0
-    while open_ones and time.monotonic() - began < 40:
+    octets = iter(f"TP/1.1\r\n{HOST}" + "X: y\r\n" * 40)
+    open_ones = set(slow)
+    while open_ones:
+        octet = next(octets)  # it does not come to the end
         for c in list(open_ones):
             try:
-                c.send(text[position % len(text)])
+                c.send(octet)
             except OSError:
                 open_ones.discard(c)
                 continue
             if not c.is_silent(0.01) or c.buffer:
                 assert c.read_to_end().startswith(b"HTTP/1.1 408 ")
                 open_ones.discard(c)
-        position += 1
         assert ask(public, "/robots.txt")[0] == 200
         time.sleep(0.5)
-    assert not open_ones and time.monotonic() - began < 30
     for c in (*slow, silent):
         c.close()
 

@@ -2,21 +2,17 @@
 """`martlet web`: the preview follows the files, tells what is wrong with them, and --export overwrites nothing."""
 import contextlib
 import os
-import select
+import queue
 import socket
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 
 import pytest
+from ports import free_port
 from relay import binary_path, run_martlet
-from timelimit import PATIENCE
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from timelimit import GUARD, PATIENCE
 
 
 class Preview:
@@ -25,26 +21,34 @@ class Preview:
         self.process = subprocess.Popen(
             [binary_path(), "web", "--preview", "--folder", folder, "--port", str(self.port), *args],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
         assert "http://127.0.0.1:" in self.process.stdout.readline()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.lines.put(line.strip())
 
     def get(self, path, language="en", method="GET"):
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", headers={"Accept-Language": language}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60 * PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=GUARD * PATIENCE) as answer:
                 return answer.status, answer.read().decode("utf-8", "replace")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode("utf-8", "replace")
 
     def told(self):
         """The next line on the terminal."""
-        ready, _, _ = select.select([self.process.stderr], [], [], 10)
-        assert ready, "nothing was told"
-        return self.process.stderr.readline().strip()
+        try:
+            return self.lines.get(timeout=GUARD * PATIENCE)
+        except queue.Empty:
+            pytest.fail("nothing was told")
 
     def stop(self):
         self.process.terminate()
-        self.process.communicate(timeout=60 * PATIENCE)
+        self.process.wait(GUARD * PATIENCE)
+        self.process.stdout.close()
 
 
 @contextlib.contextmanager
@@ -103,7 +107,7 @@ def test_a_complaint_is_shown_under_the_policy_too(tmp_path):
     with preview(tmp_path) as p:
         (tmp_path / "own.html").write_text("{{x}}")
         with pytest.raises(urllib.error.HTTPError) as error:
-            urllib.request.urlopen(f"http://127.0.0.1:{p.port}/own", timeout=60 * PATIENCE)
+            urllib.request.urlopen(f"http://127.0.0.1:{p.port}/own", timeout=GUARD * PATIENCE)
         assert "default-src 'none'" in error.value.headers["Content-Security-Policy"]
         assert error.value.headers["X-Content-Type-Options"] == "nosniff"
 
