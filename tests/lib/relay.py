@@ -419,6 +419,12 @@ class Service(Relay):
         self.write_config()
         self.signal(signal.SIGHUP)
 
+    def reload_and_wait(self, **settings):
+        """Until the relay process has taken it."""
+        mark = len(self.log())
+        self.reload(**settings)
+        wait_until(lambda: "parent.reloaded" in self.log()[mark:], GUARD, "the reload")
+
 
 def run_martlet(*args, binary=None, timeout=2 * GUARD, env=None):
     """A subcommand that ends by itself: returns the CompletedProcess with text output."""
