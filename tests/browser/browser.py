@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 
 from selenium import webdriver
+from ports import free_port
+from relay import wait_until
 from selenium.webdriver.chrome.service import Service
 from timelimit import GUARD, PATIENCE
 
@@ -29,7 +31,7 @@ def start(*more):
         options.add_argument(argument)
     options.accept_insecure_certs = True  # a relay that tests itself signs its own certificate
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver", port=free_port()))
     driver.set_page_load_timeout(2 * GUARD * PATIENCE)
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     return driver
@@ -44,6 +46,15 @@ def set_screen(driver, size, dark):
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     still = {"name": "prefers-reduced-motion", "value": "reduce"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, still]})
+
+
+def wait_url(driver, url):
+    """After a click, which a busy browser may not have followed yet: until that page is there."""
+
+    def is_there():
+        return driver.current_url == url and driver.execute_script("return document.readyState") == "complete"
+
+    wait_until(is_there, GUARD, url)
 
 
 def measure(driver, domain=""):

@@ -6,6 +6,7 @@ import pathlib
 import browser
 import pytest
 from relay import wait_until
+from timelimit import GUARD, PATIENCE
 
 CALL = (pathlib.Path(__file__).parent / "call.js").read_text()
 RUN = "const done = arguments[arguments.length - 1]; call.%s(...[...arguments].slice(0, -1)).then(done, e => done(`${e}`))"
@@ -19,7 +20,7 @@ class Page:
         with host.inside():
             self.driver = browser.start("--autoplay-policy=no-user-gesture-required")
             self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-            self.driver.set_script_timeout(30)
+            self.driver.set_script_timeout(2 * GUARD * PATIENCE)
             self.driver.get("about:blank")
             self.driver.execute_script(CALL)
 
@@ -42,7 +43,6 @@ def ice_server(relay, ipv6):
     return {"urls": f"turn:{host}:3478", "username": credentials.username, "credential": credentials.password}
 
 
-@pytest.mark.limit(120)
 @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
 def test_call_through_the_relay(turn_lab, ipv6):
     relay = turn_lab.open
@@ -62,10 +62,10 @@ def test_call_through_the_relay(turn_lab, ipv6):
         # 1 MB there and back.
         messages = [f"{i} " + "x" * 10_000 for i in range(100)]
         assert caller.run("say", messages) is None
-        wait_until(lambda: len(caller.received()) == len(messages), 30, "all messages back")
+        wait_until(lambda: len(caller.received()) == len(messages), GUARD, "all messages back")
         assert caller.received() == messages
         for page in pages:
-            state = wait_until(lambda page=page: is_seen(page.run("state")), 30, "picture and sound")
+            state = wait_until(lambda page=page: is_seen(page.run("state")), GUARD, "picture and sound")
             assert state["connection"] == "connected"
             for side in ("local", "remote"):
                 assert state[side][0] == "relay" and state[side][1] in (relay.host.ipv4, relay.host.ipv6), state

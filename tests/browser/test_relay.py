@@ -66,7 +66,7 @@ def test_page_that_is_not_there(driver, home):
         driver.get(home + path)
         assert driver.find_element("css selector", "html").get_dom_attribute("lang") == language
         driver.find_element("css selector", "main a.button").click()
-        assert driver.current_url == f"{home}/{language}/"
+        browser.wait_url(driver, f"{home}/{language}/")
     browser.console(driver)
 
 

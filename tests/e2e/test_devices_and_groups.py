@@ -4,7 +4,6 @@ import deltachat
 import pytest
 
 
-@pytest.mark.limit(90)
 def test_group_of_ten(new_profile):
     """One message to nine recipients in one transaction; every one gets it and sees the same group."""
     owner = new_profile("2.62", "Owner")
@@ -31,7 +30,6 @@ def test_group_of_ten(new_profile):
         member.wait_text(None, "hello from a member", mark)
 
 
-@pytest.mark.limit(90)
 def test_second_device(relay, new_profile, version, tmp_path):
     """A second device sees what the first sends, both see what arrives, and the mail stays for the other."""
     alice, bob = new_profile(version, "Alice"), new_profile(version, "Bob")

@@ -102,7 +102,6 @@ def test_both_ports_blocked(world, people, chats):
     people.bob.wait_text(chats[1], "a long way", mark)
 
 
-@pytest.mark.limit(90)
 def test_group_across_relays(people):
     """Alice and Dave have the older client, Bob and Carol the newer one."""
     group = people.alice.create_group_chat("across", False)

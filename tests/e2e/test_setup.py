@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from relay import Account, Relay
+from timelimit import GUARD, PATIENCE
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -37,7 +38,7 @@ def test_printed_code(tmp_path):
         lines = [line for line in relay.output if line.strip() and set(line) <= set(" ▀▄█")]
         picture = tmp_path / "code.pgm"
         picture.write_bytes(half_blocks_to_pgm(lines))
-        done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=GUARD * PATIENCE)
         assert done.stdout.strip() == link
 
 
@@ -49,7 +50,6 @@ def test_wrong_password(cores, relay, version):
         intruder.add_transport_from_qr(relay.dclogin(Account(account.address, "not-the-password")))
 
 
-@pytest.mark.limit(90)
 def test_domain_alone_on_standard_ports(version):
     """dcaccount:DOMAIN in a network of its own: no autoconfig, so the client finds 993 and 465 by itself."""
     unshare = ["unshare", "-nm"] if os.geteuid() == 0 else ["unshare", "--map-current-user", "--keep-caps", "-nm"]
@@ -57,7 +57,7 @@ def test_domain_alone_on_standard_ports(version):
         [*unshare, sys.executable, HERE / "standard_ports.py", version],
         capture_output=True,
         text=True,
-        timeout=80,
+        timeout=4 * GUARD * PATIENCE,
         env=os.environ,
     )
     print(done.stdout)

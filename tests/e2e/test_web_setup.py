@@ -8,10 +8,13 @@ import sys
 
 import pytest
 from relay import binary_path
+from timelimit import GUARD, PATIENCE
 
 HERE = pathlib.Path(__file__).resolve().parent
-TARGET_MS = 150
-SLOW_BUILD_MS = 1500  # sanitizers, and a machine that does other things, too
+TARGET_MS = 150  # of a release build
+# Beside the set-up by a link that names all, which on the same machine takes this: a lookup that waits for somebody who
+# does not answer, or a retry, takes seconds.
+FACTOR, MORE_MS = 4, 500
 
 
 def has_sanitizers():
@@ -24,7 +27,7 @@ def run_in_namespace(version, scenario):
         [*unshare, sys.executable, HERE / "web_ports.py", version, scenario],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=4 * GUARD * PATIENCE,
         env=os.environ,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -33,21 +36,19 @@ def run_in_namespace(version, scenario):
     return figures
 
 
-@pytest.mark.limit(120)
 def test_domain_and_link(version):
     """dcaccount:DOMAIN and dcaccount:https://DOMAIN/new, from the tap to a configured profile."""
     figures = run_in_namespace(version, "links")
     for kind in ("domain", "url"):
-        assert figures[kind]["median"] < (SLOW_BUILD_MS if has_sanitizers() else TARGET_MS), figures
+        assert figures[kind]["min"] < FACTOR * figures["told"]["min"] + MORE_MS, figures
+        assert has_sanitizers() or figures[kind]["median"] < TARGET_MS, figures
 
 
-@pytest.mark.limit(120)
 def test_through_port_443_alone(version):
     """The autoconfig file names 443, and a login link may: receiving and sending go through it."""
     run_in_namespace(version, "only_443")
 
 
-@pytest.mark.limit(120)
 def test_by_invitation(version):
     """Without an invitation no account, with it one, and then the client tells why there is none."""
     said = run_in_namespace(version, "invited")

@@ -27,8 +27,9 @@ def serve(state, control):
     filler = pathlib.Path(state) / "filler"
     relay = os.getppid()
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(control)
+        listener.bind(control + ".new")
         listener.listen()
+        os.rename(control + ".new", control)  # there when it can be connected to
         listener.settimeout(1)
         while os.getppid() == relay:
             try:

@@ -3,7 +3,7 @@
 import mail
 import pytest
 import wire
-from internet import received, send, transports_used
+from internet import assert_transports, received, send
 
 WAYS = [("c", "d"), ("d", "c"), ("c", "a"), ("a", "c"), ("u", "a"), ("a", "u"), ("u", "c"), ("c", "u")]
 
@@ -21,7 +21,7 @@ def test_both_transports(internet, way):
         here.host.block(*blocked)
         mark = len(here.log())
         got = received(there, bob, send(here, alice, [bob.address]))
-        assert transports_used(here, mark) == [transport]
+        assert_transports(here, mark, transport)
         names = {name.lower() for name, _ in mail.parse_header(got)}
         assert not names & {"dkim-signature", "authentication-results", "received"}, names
 
@@ -30,7 +30,7 @@ def test_bounce_between_bare_relays(internet):
     here, there = internet["c"], internet["d"]
     alice = here.new_account()
     nobody = f"nobody123@[{there.host.ipv4}]"
-    bounce = received(here, alice, send(here, alice, [nobody]), timeout=30)
+    bounce = received(here, alice, send(here, alice, [nobody]))
     assert nobody.encode() in bounce and b"550 5.1.1" in bounce
 
 

@@ -11,6 +11,7 @@ import pytest
 from admin import run_martlet
 from lab import NAME_SERVER, NET4, PATH
 from relay import wait_until
+from timelimit import GUARD
 
 OWN = {"account-1", "account-2", "submission-465", "submission-587", "encryption", "imap-143", "mail-443", "clean-up"}
 
@@ -34,8 +35,9 @@ def check(here, resolving, *args):
     """{step: row} of a test of this relay, on its own host. In the lab there is no gateway, and the test says so."""
     before = Before(here)
     process = start(here.host, resolving, here.binary, "--json", "--config", here.config_path, *args)
-    output, _ = process.communicate(timeout=55)
-    assert process.returncode == 1 and before.new_accounts() == before.new_queue() == [], output
+    output, _ = process.communicate(timeout=4 * GUARD)
+    assert process.returncode == 1 and before.new_accounts() == [], output
+    before.wait_queue()
     rows = {row["step"]: row for row in json.loads(output)["steps"]}
     assert "has no address" in rows["push-gateway"]["text"]
     return rows
@@ -65,6 +67,10 @@ class Before:
     def new_queue(self):
         return [destination for destination in waiting(self.relay) if destination not in self.queue]
 
+    def wait_queue(self):
+        """A message is at its receiver's before the sender has noted that."""
+        wait_until(lambda: not self.new_queue(), GUARD, "an empty queue")
+
 
 @pytest.mark.parametrize("way", ["ab", "ac", "ca"])
 def test_there_and_back(internet, resolving, way):
@@ -74,9 +80,10 @@ def test_there_and_back(internet, resolving, way):
     assert {name for name, row in rows.items() if row["verdict"] == "failed"} == {"push-gateway"}, rows
     for name in OWN | {"peer-account", "peer-to", "peer-from"}:
         assert rows[name]["verdict"] == "ok", rows[name]
-    assert 0 < rows["peer-to"]["ms"] < 20000 and 0 < rows["peer-from"]["ms"] < 20000
+    assert 0 < rows["peer-to"]["ms"] and 0 < rows["peer-from"]["ms"]
     left, = before.new_accounts()  # that, only its operator can delete
-    assert left["messages"] == 0 and before.new_queue() == []
+    assert left["messages"] == 0
+    before.wait_queue()
     if way == "ab":
         assert re.match(r"for a.test, \d+ days left", rows["certificate"]["text"]), rows["certificate"]
 
@@ -86,7 +93,7 @@ def test_a_peer_that_makes_no_account(internet, resolving):
     before = Before(there)
     there.reload(registration="closed")
     try:
-        wait_until(lambda: check_registration(there) == "closed", 10, "the reload")
+        wait_until(lambda: check_registration(there) == "closed", GUARD, "the reload")
         rows = check(here, resolving, "--peer", there.domain)
         assert rows["peer-account"]["verdict"] == rows["peer-from"]["verdict"] == "skipped"
         assert "only sending is tried" in rows["peer-account"]["text"]
@@ -94,7 +101,7 @@ def test_a_peer_that_makes_no_account(internet, resolving):
         assert before.new_accounts() == []
     finally:
         there.reload(registration="open")
-        wait_until(lambda: check_registration(there) == "open", 10, "the reload")
+        wait_until(lambda: check_registration(there) == "open", GUARD, "the reload")
 
 
 def check_registration(relay):
@@ -112,15 +119,16 @@ def test_a_peer_that_nobody_knows(internet, resolving):
 def test_interrupted_while_a_message_waits(internet, resolving):
     """Port 25 and 443 of the peer cannot be reached: what waits for it is dropped with the accounts."""
     here, there = internet["a"], internet["b"]
+    wait_until(lambda: there.domain not in waiting(here), GUARD, "the queue of before")
     before = Before(here)
     here.host.block(25, 443)
     process = start(here.host, resolving, here.binary, "--peer", there.domain, "--host", here.host.ipv4,
                     "--config", here.config_path)
     try:
-        wait_until(lambda: there.domain in before.new_queue(), 40, "a message that waits")
+        wait_until(lambda: there.domain in before.new_queue(), 2 * GUARD, "a message that waits")
     finally:
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=4 * GUARD)
     assert process.returncode == 2 and "ok       clean-up" in output and "interrupted" in output, output
     assert before.new_accounts() == before.new_queue() == []
 
@@ -130,7 +138,7 @@ def test_from_elsewhere(internet, resolving):
     there = internet["b"]
     before = Before(there)
     process = start(internet["a"].host, resolving, there.binary, "--json", "--domain", there.domain)
-    output, _ = process.communicate(timeout=50)
+    output, _ = process.communicate(timeout=4 * GUARD)
     rows = {row["step"]: row for row in json.loads(output)["steps"]}
     # What signs the certificates of the lab, this host does not trust: as the world sees a wrong certificate.
     assert {name for name, row in rows.items() if row["verdict"] == "failed"} == {"certificate"}, output

@@ -67,7 +67,7 @@ def test_eight_bit_header_to_classic(here, alice, internet):
 
 def test_large_to_classic(here, alice, peer):
     message = mail.encrypted(alice.address, size=3_700_000)
-    got = peer.wait_mail(send(here, alice, [peer.address()], message), timeout=40)
+    got = peer.wait_mail(send(here, alice, [peer.address()], message))
     assert mail.body_of(got).rstrip() == mail.body_of(message).rstrip()
 
 
@@ -77,7 +77,7 @@ def test_several_recipients(here, alice, peer):
     message_id = send(here, alice, [peer.address("bob"), nobody, peer.address("carol")])
     peer.wait_mail(message_id, "bob")
     peer.wait_mail(message_id, "carol")
-    bounce = received(here, alice, message_id, timeout=30)
+    bounce = received(here, alice, message_id)
     report = email.message_from_bytes(bounce, policy=email.policy.default)
     assert report.get_content_type() == "multipart/report"
     status = " ".join(list(report.iter_parts())[1].as_string().split())
@@ -116,7 +116,7 @@ def test_from_classic(here, alice, peer):
 def test_large_from_classic(here, alice, peer):
     original = mail.encrypted(peer.address(), size=3_700_000)
     peer.submit(peer.address(), [alice.address], original)
-    got = received(here, alice, mail.header_values(original, "Message-ID")[0], timeout=40)
+    got = received(here, alice, mail.header_values(original, "Message-ID")[0])
     assert mail.body_of(got) == mail.body_of(original)
 
 

@@ -22,7 +22,7 @@ def queue_is_empty(relay):
     return "no mail waits" in listed.stdout
 
 
-@pytest.mark.limit(120 + 10 * ROUNDS)
+@pytest.mark.limit(600 + 60 * ROUNDS)
 def test_killed_under_load(internet):
     a, b = internet["a"], internet["b"]
     at_a, at_b, here = a.new_account(), b.new_account(), a.new_account()
@@ -34,11 +34,18 @@ def test_killed_under_load(internet):
     ]
     for sender in senders:
         sender.start()
-    kills = 0
-    while kills < ROUNDS or sum(len(s.taken) for s in senders) < AT_LEAST:
+    kills, turns = 0, 0
+
+    def is_enough():
+        used = log_since(a, mark)
+        both = all(f"transport={name} delivered" in used for name in ("HTTPS", "SMTP"))
+        return both and kills >= ROUNDS and sum(len(s.taken) for s in senders) >= AT_LEAST
+
+    while not is_enough():
+        turns += 1
         for relay in (a, b):
             relay.host.unblock()
-            if kills % 3 == 1:
+            if turns % 3 == 1:
                 relay.host.block(443)
         time.sleep(0.1 + random.random() * 0.5)
         victim = random.choice((a, b))
@@ -51,17 +58,15 @@ def test_killed_under_load(internet):
         sender.finish()
     for relay in (a, b):
         relay.host.unblock()
-        wait_until(lambda relay=relay: queue_is_empty(relay), 60, "an empty queue")
+        wait_until(lambda relay=relay: queue_is_empty(relay), 180, "an empty queue")
     taken = [s.taken for s in senders]
     print(f"{kills} kills, {[len(t) for t in taken]} acknowledged, {[s.again for s in senders]} sent again")
     assert [s.unexpected for s in senders] == [[], [], []]
     assert_exactly_once(taken[0] + taken[1], mailbox(b, at_b).values(), "from a to b")
     assert_exactly_once(taken[1], mailbox(a, here).values(), "from a to a")
     assert_exactly_once(taken[2], mailbox(a, at_a).values(), "from b to a")
-    used = log_since(a, mark)
-    assert "transport=HTTPS delivered" in used and "transport=SMTP delivered" in used
     for relay in (a, b):
         relay.stop()
-        done = run_martlet("verify", relay.state, binary=relay.binary, timeout=120)
+        done = run_martlet("verify", relay.state, binary=relay.binary)
         assert done.returncode == 0, done.stdout + done.stderr
         relay.start()

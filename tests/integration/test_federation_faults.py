@@ -2,6 +2,7 @@
 """Mail servers that refuse, break off, die, talk nonsense, say nothing, or are not there: each letter arrives once, and
 nobody else is delayed.
 """
+import threading
 import time
 
 import mail
@@ -10,6 +11,7 @@ from fake_mx import FakeMx
 from internet import received, send
 from relay import wait_until
 from lab_site import assert_never_delivered, queue_command, send_to
+from timelimit import GUARD
 
 
 @pytest.fixture
@@ -49,9 +51,9 @@ def test_refusals_per_recipient(here, alice, site):
     mx = s.serve(s.good(), answers={"RCPT": rcpt})
     s.publish()
     message_id = send(here, alice, [f"{user}@{s.domain}" for user in ("now", "later", "never")])
-    wait_until(lambda: len(mx.letters) == 2, 20, "two letters")
+    wait_until(lambda: len(mx.letters) == 2, GUARD, "two letters")
     assert [letter.recipients for letter in mx.letters] == [[f"now@{s.domain}"], [f"later@{s.domain}"]]
-    bounce = received(here, alice, message_id, timeout=30)
+    bounce = received(here, alice, message_id)
     assert b"550 5.7.1 not to that one" in bounce and f"never@{s.domain}".encode() in bounce
     assert f"now@{s.domain}".encode() not in bounce.partition(b"message/delivery-status")[2]
     assert asked == {"now": 1, "later": 2, "never": 1}
@@ -143,7 +145,6 @@ def test_server_that_talks_nonsense(here, alice, site, answers):
     other.wait_letter(send_to(here, alice, well.domain))
 
 
-@pytest.mark.limit(90)
 def test_many_dead_destinations_do_not_delay_others(internet, here, alice, site):
     """Mail for 150 domains, on addresses where nobody is, and then one letter to somebody who is there."""
     well = site(ipv6=False)
@@ -152,26 +153,33 @@ def test_many_dead_destinations_do_not_delay_others(internet, here, alice, site)
     for n, domain in enumerate(dead):
         internet.lab.dns.add(f"{domain}. MX 1 mx.{domain}.", f"mx.{domain}. A 10.77.9.{n + 1}")
     well.publish()
+
+    def five_letters():
+        began = time.monotonic()
+        for _ in range(5):
+            mx.wait_letter(send_to(here, alice, well.domain))
+        return time.monotonic() - began
+
+    calm = five_letters()
     with here.smtp(alice) as smtp:
         for at in range(0, len(dead), 50):
             for _ in range(2):
                 recipients = [f"bob@{domain}" for domain in dead[at : at + 50]]
                 reply = smtp.send_message(alice.address, recipients, mail.encrypted(alice.address))
                 assert reply[0] == 250, reply
-    began = time.monotonic()
-    for _ in range(5):
-        mx.wait_letter(send_to(here, alice, well.domain))
-    assert time.monotonic() - began < 3
+    busy = five_letters()
+    assert busy < 10 * calm + 5, (calm, busy)
     for domain in dead:
         queue_command(here, "drop", domain)
 
 
 def test_silent_server_does_not_delay_others(here, alice, site, internet):
-    """One that says nothing at all, and one that is well, at the same time; nor does it hold up the end of the here."""
-    dead, well = site(ipv6=False), site(ipv6=False)
+    """One that says nothing at all, and one that is well, at the same time; nor does it hold up the end of the relay. It is
+    waited for at least 20 s."""
+    dead, well, over = site(ipv6=False), site(ipv6=False), threading.Event()
 
     def silence(line):
-        time.sleep(20)
+        over.wait(5 * GUARD)
         raise OSError("has said nothing")
 
     dead.serve(dead.good(), answers={"": silence})
@@ -180,7 +188,8 @@ def test_silent_server_does_not_delay_others(here, alice, site, internet):
     waiting = [send_to(here, alice, dead.domain) for _ in range(5)]
     began = time.monotonic()
     mx.wait_letter(send_to(here, alice, well.domain))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 18
     here.stop()
     here.start()
+    over.set()
     assert len(waiting) == 5

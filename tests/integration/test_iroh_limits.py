@@ -11,17 +11,20 @@ import wire
 from iroh import A, B, client_info, new_source
 from iroh_lab import DIALECTS, counters, wait_counted
 from relay import Relay, wait_until
+from timelimit import GUARD
 
 # ---- time ----
 
 
-@pytest.mark.limit(90)
 def test_times(iroh_port):
     """Who says nothing: 10 s until ClientInfo, 30 s until the proof of B; then a Ping after 15 to 20 s, and 5 s for the
-    Pong. All of it at once, for it is all waiting."""
-    began, ended, pinged = time.monotonic(), {}, {}
+    Pong. All of it at once, for it is all waiting. What is seen late on a busy machine is still never early."""
+    ended, pinged, alive, last = {}, {}, set(), b"the last"
 
-    def watch(name, client, answers):
+    def watch(name, make, answers):
+        """From before its connection on; who answers goes on until its own last ping is answered."""
+        began = time.monotonic()
+        clients[name] = client = make()
         try:
             while True:
                 kind, payload = client.next()
@@ -29,44 +32,42 @@ def test_times(iroh_port):
                     pinged[name] = time.monotonic() - began
                 if kind == client.PING and answers:
                     client.pong(payload)
-                if answers and time.monotonic() - began > 30:
+                if kind == client.PONG and payload == last:
+                    alive.add(name)
                     return
         except wire.Closed:
             ended[name] = time.monotonic() - began
-        except TimeoutError:
-            pass
 
     def half(client):
         client.send(client_info(client.key)[:110])
         return client
 
-    clients = {
-        "A without a word": (A(iroh_port, hello=False, timeout=45), False),
-        "A with half a word": (half(A(iroh_port, hello=False, timeout=45)), False),
-        "B without a word": (B(iroh_port, hello=False, timeout=45), False),
-        "A, silent": (A(iroh_port, timeout=45), False),
-        "B, silent": (B(iroh_port, timeout=45), False),
-        "A, alive": (A(iroh_port, timeout=45), True),
-        "B, alive": (B(iroh_port, timeout=45), True),
+    clients, silent, answering = {}, ("A, silent", "B, silent"), ("A, alive", "B, alive")
+    made = {
+        "A without a word": lambda: A(iroh_port, hello=False),
+        "A with half a word": lambda: half(A(iroh_port, hello=False)),
+        "B without a word": lambda: B(iroh_port, hello=False),
+        **dict(zip((*silent, *answering), (lambda: A(iroh_port), lambda: B(iroh_port)) * 2)),
     }
-    threads = [threading.Thread(target=watch, args=(name, *client)) for name, client in clients.items()]
-    for thread in threads:
+    threads = {name: threading.Thread(target=watch, args=(name, make, name in answering)) for name, make in made.items()}
+    for thread in threads.values():
         thread.start()
-    for thread in threads:
+    for name, thread in threads.items():
+        if name in answering:
+            clients[name].ping(last)
         thread.join()
 
-    def between(times, name, least, most):
-        return least - 0.5 <= times[name] <= most + 3  # the machine may be busy
+    def between(seconds, least, most):
+        return least - 0.5 <= seconds <= most + 8
 
-    assert between(ended, "A without a word", 10, 10) and between(ended, "A with half a word", 10, 10), ended
-    assert between(ended, "B without a word", 30, 30), ended
-    for name in ("A, silent", "B, silent"):
-        assert between(pinged, name, 15, 20), pinged
-        assert 4.5 <= ended[name] - pinged[name] <= 8, (pinged, ended)
-    for name in ("A, alive", "B, alive"):
-        assert between(pinged, name, 15, 20) and name not in ended, (pinged, ended)
-        clients[name][0].echo()
-    for client, _ in clients.values():
+    assert between(ended["A without a word"], 10, 10) and between(ended["A with half a word"], 10, 10), ended
+    assert between(ended["B without a word"], 30, 30), ended
+    for name in silent:
+        assert between(pinged[name], 15, 20) and ended[name] >= 20 - 0.5, (pinged, ended)
+        assert ended[name] - pinged[name] <= 5 + 8, (pinged, ended)
+    for name in answering:
+        assert between(pinged[name], 15, 20) and name in alive, (pinged, ended)
+    for client in clients.values():
         client.close()
 
 
@@ -78,15 +79,25 @@ def test_packets_for_one_who_does_not_read(dialect):
     """What comes when the queue is full is dropped, silently; what fits arrives in order, and then all goes on."""
     with Relay(settings={"iroh_bandwidth": "1G"}) as relay, dialect(relay.port(80)) as sender:
         with dialect(relay.port(80), room=8192) as receiver:
-            count = 1500
+            count, got = 1500, []
+
+            def read():
+                got.append(int.from_bytes(receiver.next_packet()[1][:4], "big"))
+
             for number in range(count):
                 sender.packet(receiver.id, number.to_bytes(4, "big") * 250)
+                if number % 100 == 99:  # now and then a little: one who takes nothing for 2 s is closed
+                    for _ in range(16):
+                        read()
             sender.echo()
-            got = []
-            while receiver.buffer or not receiver.is_silent(0.5):
-                got.append(int.from_bytes(receiver.next_packet()[1][:4], "big"))
+
+            def is_all_known():
+                while receiver.buffer or not receiver.is_silent(0.5):
+                    read()
+                return counters(relay).get('dropped_packets_total{reason="full"}') == count - len(got)
+
+            wait_until(is_all_known, GUARD, "the last of what was not dropped")
             assert got == sorted(set(got)) and got[:512] == list(range(512)) and len(got) < count
-            assert counters(relay)['dropped_packets_total{reason="full"}'] == count - len(got)
             sender.packet(receiver.id, b"and now")
             assert receiver.next_packet() == (sender.id, b"and now")
 
@@ -100,7 +111,7 @@ def test_one_who_takes_nothing_is_closed(dialect):
             for _ in range(300):
                 sender.packet(receiver.id, bytes(20000))
             wait_counted(relay, ended, 1)
-            assert 1.9 <= time.monotonic() - began < 10
+            assert 1.9 <= time.monotonic() - began < 30
             sender.packet(receiver.id, b"hello?")
             sender.echo()
             with pytest.raises((wire.Closed, ConnectionError)):
@@ -114,7 +125,7 @@ def test_one_who_sends_too_fast_is_read_more_slowly(dialect, tls):
     """Nothing is lost by it, nor left behind in what TLS has read already."""
     with Relay(settings={"iroh_bandwidth": "500K"}) as relay:
         port = relay.port(443 if tls else 80)
-        with dialect(port, tls=tls, timeout=40) as sender, dialect(relay.port(80)) as receiver:
+        with dialect(port, tls=tls) as sender, dialect(relay.port(80)) as receiver:
             packets = [os.urandom(30000) for _ in range(50)]
             began = time.monotonic()
 
@@ -127,7 +138,7 @@ def test_one_who_sends_too_fast_is_read_more_slowly(dialect, tls):
             assert [receiver.next_packet()[1] for _ in packets] == packets
             took = time.monotonic() - began
             thread.join()
-            assert 2 < took < 30, took
+            assert 2 < took, took
             sender.echo()
 
 
@@ -159,7 +170,7 @@ def test_connections_of_one_address():
                 assert refused.status == 503 and refused.field("retry-after")
         stack.enter_context(B(port)).echo()  # of another address
         clients[1].close()
-        wait_until(lambda: A(port, source=source).status == 101, 5, "a place for another one")
+        wait_until(lambda: A(port, source=source).status == 101, GUARD, "a place for another one")
         assert counters(relay)['refused_total{reason="address"}'] >= 2
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Metrics by HTTP, beside their documentation; and what is made of them: alerts, a dashboard, a real Prometheus."""
+import contextlib
 import http.client
 import itertools
 import json
@@ -12,11 +13,11 @@ import tempfile
 
 import mail
 import pytest
-from prometheus import METRICS_PORT, OPENMETRICS, PLAIN, Prometheus, family_of, get, names_in, promtool
+from prometheus import OPENMETRICS, PLAIN, Prometheus, family_of, get, names_in, promtool
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
-from relay import DOMAIN, NO_RATE, TOP, Account, Relay, Service, binary_path, free_offset, run_martlet, wait_until
-from timelimit import PATIENCE
+from relay import METRICS_PORT, DOMAIN, NO_RATE, TOP, Account, Relay, Service, binary_path, free_offset, run_martlet, wait_until
+from timelimit import GUARD
 
 PACKAGING = TOP / "packaging"
 RULES = PACKAGING / "prometheus" / "martlet.rules.yml"
@@ -71,23 +72,26 @@ def test_nothing_else(watched):
 
 
 def test_one_connection_many_readings(watched):
-    client = http.client.HTTPConnection("127.0.0.1", METRICS_PORT + watched.offset, timeout=10 * PATIENCE)
+    client = http.client.HTTPConnection("127.0.0.1", METRICS_PORT + watched.offset, timeout=GUARD)
+    spent = []
     for _ in range(20):
         client.request("GET", "/metrics?x=1")
-        assert b"martlet_accounts" in client.getresponse().read()
+        text = client.getresponse().read().decode()
+        assert "martlet_accounts" in text
+        spent.append(float(re.search(r"^martlet_scrape_seconds_sum (\S+)$", text, re.MULTILINE)[1]))
     client.close()
-    now = samples(watched)
-    # On the whole under 5 ms of a loop, sanitizers included.
-    assert now[("martlet_scrape_seconds_sum", None)] / now[("martlet_scrape_seconds_count", None)] < 0.005
+    # Of a loop, sanitizers included; the shortest, which nothing else on the machine has interrupted. Some milliseconds.
+    assert 0 < min(after - before for before, after in itertools.pairwise(spent)) < 0.03
 
 
 def test_readers_that_do_not_read(watched):
     address = ("127.0.0.1", METRICS_PORT + watched.offset)
     slow = []
     for _ in range(30):
-        s = socket.create_connection(address, timeout=5 * PATIENCE)
+        s = socket.create_connection(address, timeout=GUARD)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        with contextlib.suppress(OSError):  # it may be one too many
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
         slow.append(s)
     account = watched.new_account()
     with watched.imap(account):  # users have places of their own
@@ -95,14 +99,20 @@ def test_readers_that_do_not_read(watched):
     assert watched.request("/")[0] == 200
     for s in slow:
         s.close()
-    wait_until(lambda: get(watched)[0] == 200, 10, "a place for a reader")
+
+    def is_served():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return get(watched)[0] == 200
+        return False
+
+    wait_until(is_served, GUARD, "a place for a reader")
     assert samples(watched)[("martlet_connections_over_limit_total", "far-over")] >= 1
 
 
 def test_default_is_closed():
     with Relay() as relay:
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", METRICS_PORT + relay.offset), timeout=5 * PATIENCE)
+            socket.create_connection(("127.0.0.1", METRICS_PORT + relay.offset), timeout=GUARD)
 
 
 def test_older_key():
@@ -164,8 +174,7 @@ def test_counts_what_happens(watched):
         assert b"EXISTS" in imap.read_line()
         imap.send(b"DONE\r\n")
         imap.finish(tag)
-    now = {key: value - before.get(key, 0) for key, value in samples(watched).items() if value != before.get(key, 0)}
-    for key, value in {
+    wanted = {
         ("martlet_submission_refusals_total", "unencrypted"): 1,
         ("martlet_submission_commit_seconds_count", None): 1,
         ("martlet_delivery_notice_seconds_count", None): 1,
@@ -175,7 +184,15 @@ def test_counts_what_happens(watched):
         ("created_ci_accounts", None): 1,
         ("created_nonci_accounts", None): 2,
         ("dovecot_imap_idle_total", None): 1,
-    }.items():
+    }
+
+    def changed():
+        return {key: value - before.get(key, 0) for key, value in samples(watched).items() if value != before.get(key, 0)}
+
+    # What is done is counted, by the loop that did it, but not before it is seen.
+    wait_until(lambda: (now := changed()) and all(now.get(key, 0) >= value for key, value in wanted.items()), GUARD, "counts")
+    now = changed()
+    for key, value in wanted.items():
         assert now.get(key) == value, key
     assert now[("martlet_tls_server_handshakes_total", "tls13")] >= 3
     assert now[("martlet_accepted_connections_total", "imap")] == now[("dovecot_client_connected_total", None)] >= 2
@@ -213,7 +230,7 @@ def test_parent_of_another_user(open_folder):
     done = subprocess.run(
         ["unshare", "-m", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", HIDDEN,
          binary_path(), config, str(free_offset())],
-        capture_output=True, text=True, timeout=50, check=False)  # fmt: skip
+        capture_output=True, text=True, timeout=4 * GUARD, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert int(re.search(r"^martlet_parent_resident_memory_bytes (\d+)$", done.stdout, re.MULTILINE)[1]) > 1e6
 
@@ -312,16 +329,20 @@ def test_dashboard(watched, tmp_path):
 def test_a_real_prometheus(watched, tmp_path):
     """Under a little load; the rules are evaluated, and a relay that is well has no alert."""
     with Prometheus(tmp_path, watched, RULES) as prometheus:
-        wait_until(lambda: prometheus.ask('up{job="martlet"}') == {(): 1.0}, 20, "the first look")
-        before = prometheus.ask('sum(martlet_deliveries_total{outcome="delivered"})')[()]
+        def ask(expression):
+            """Once there is an answer: on a busy machine it may just have looked in vain."""
+            return wait_until(lambda: prometheus.ask(expression), GUARD, expression)[()]
+
+        delivered = 'sum(martlet_deliveries_total{outcome="delivered"})'
+        wait_until(lambda: prometheus.ask('up{job="martlet"}') == {(): 1.0}, GUARD, "the first look")
+        before = ask(delivered)
         alice, bob = watched.new_account(), watched.new_account()
         with watched.smtp(alice) as smtp, watched.imap(bob):
             for _ in range(20):
                 assert smtp.send_message(alice.address, [bob.address], mail.encrypted(alice.address))[0] == 250
-        wait_until(
-            lambda: prometheus.ask('sum(martlet_deliveries_total{outcome="delivered"})')[()] >= before + 20, 20, "its next look")
-        assert 0 < prometheus.ask("histogram_quantile(0.5, martlet_submission_commit_seconds_bucket)")[()] < 5
-        assert abs(prometheus.ask("martlet_clock_seconds - timestamp(martlet_clock_seconds)")[()]) < 5
+        wait_until(lambda: ask(delivered) >= before + 20, GUARD, "its next look")
+        assert 0 < ask("histogram_quantile(0.5, martlet_submission_commit_seconds_bucket)") < 30
+        assert abs(ask("martlet_clock_seconds - timestamp(martlet_clock_seconds)")) < 30
         groups = prometheus.api("rules")["groups"]
         wait_until(
             lambda: all(r["health"] == "ok" for g in prometheus.api("rules")["groups"] for r in g["rules"]), 20, "all rules")

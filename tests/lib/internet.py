@@ -153,5 +153,11 @@ def wait_log(relay, pattern, mark=0, timeout=GUARD):
 
 
 def transports_used(relay, mark):
-    """How the letters were delivered since the mark."""
+    """How the letters were delivered since the mark, as far as the relay has said so."""
     return re.findall(r"queue\.answered .*transport=(\S+) delivered=[1-9]", relay.log()[mark:])
+
+
+def assert_transports(relay, mark, *wanted):
+    """A letter may be seen at its receiver's before the sender has read that it was taken."""
+    wait_until(lambda: len(transports_used(relay, mark)) >= len(wanted), GUARD, "the answers")
+    assert transports_used(relay, mark) == list(wanted)

@@ -133,6 +133,8 @@ class Client(wire.Connection):
             if kind == self.PONG:
                 assert payload == data
                 return self
+            if kind == self.PING:
+                self.pong(payload)
 
     def is_closed(self):
         """Waits for the end; what came before it is lost."""

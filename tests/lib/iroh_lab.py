@@ -7,6 +7,7 @@ import pytest
 from admin import run
 from iroh import A, B, websocket_frame
 from relay import Relay, wait_until
+from timelimit import GUARD
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,7 @@ def counters(relay):
 
 
 def wait_counted(relay, name, at_least):
-    wait_until(lambda: counters(relay).get(name, 0) >= at_least, 10, f"{name} {at_least}")
+    wait_until(lambda: counters(relay).get(name, 0) >= at_least, GUARD, f"{name} {at_least}")
 
 
 def message(payload):

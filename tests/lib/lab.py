@@ -121,8 +121,16 @@ class Host:
 
     def block(self, *ports, how="reject with tcp reset"):
         """Nothing on this host reaches such a port any more, as providers do it with 25; how="drop": silently."""
-        rules = "".join(f"add rule inet lab out tcp dport {port} {how}\n" for port in ports)
-        self.nft("add table inet lab\nadd chain inet lab out { type filter hook output priority 0; }\n" + rules)
+        self.filter(*(f"tcp dport {port} {how}" for port in ports))
+
+    def swallow(self, what):
+        """Such packets leave this host no more, and nobody is told."""
+        self.filter(f"{what} drop")
+
+    def filter(self, *rules):
+        lines = ["add table inet lab", "add chain inet lab out { type filter hook output priority 0; }"]
+        lines += [f"add rule inet lab out {rule}" for rule in rules]
+        self.nft("\n".join(lines) + "\n")
         self.blocked = True
 
     def unblock(self):
