@@ -40,8 +40,8 @@ static _Noreturn void child(struct fixture *f, int fd) {
     }
 }
 
-// Acknowledged deliveries until the child was killed after `ms` milliseconds.
-static unsigned run_child(struct fixture *f, long ms) {
+// Acknowledged deliveries until the child was killed, `ms` milliseconds after `least` of them.
+static unsigned run_child(struct fixture *f, size_t least, long ms) {
     int fds[2];
     assert_int_equal(pipe(fds), 0);
     pid_t pid = fork();
@@ -51,6 +51,7 @@ static unsigned run_child(struct fixture *f, long ms) {
         child(f, fds[1]);
     }
     (void)close(fds[1]);
+    wait_for_octets(fds[0], least);
     (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -71,7 +72,7 @@ static void test_killed(void **state) {
         fixture_close(&f);
         loop_free(f.loop);
         f.loop = NULL;
-        unsigned acknowledged = run_child(&f, 30 + round * 17);
+        unsigned acknowledged = run_child(&f, (size_t)round % 4, 30 + round * 17);
         f.loop = loop_new();
         fixture_open(&f); // sweeps what was left
         struct store_mailbox_open *o = store_mailbox_open_new(a, SLICE("INBOX"), true);

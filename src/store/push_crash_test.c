@@ -129,6 +129,7 @@ static enum step run_child(struct fixture *f, unsigned round, struct model *m, u
         child(f, round * 5, fds[1]);
     }
     (void)close(fds[1]);
+    wait_for_octets(fds[0], round % 4 * 2 * sizeof(struct event));
     long ms = 30 + (long)round * 13;
     (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
     assert_int_equal(kill(pid, SIGKILL), 0);

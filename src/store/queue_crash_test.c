@@ -142,6 +142,7 @@ static void run_child(struct fixture *f, struct ledger *l, unsigned round) {
         child(f, round * 3, fds[1]);
     }
     (void)close(fds[1]);
+    wait_for_octets(fds[0], round % 4 * sizeof(struct event));
     long ms = 40 + (long)round * 19;
     (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
     assert_int_equal(kill(pid, SIGKILL), 0);

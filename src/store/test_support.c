@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 #include <ftw.h>
+#include <poll.h>
 #include <sqlite3.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "store/test_support.h"
+
+enum { HANGS_S = 90, LOOK_AGAIN_MS = 20 };
 
 static void on_change(void *arg, const struct store_change *change) {
     static const char *const names[] = {"added", "expunged", "flags", "deleted"};
@@ -117,9 +121,21 @@ int64_t fixture_number(struct fixture *f, const char *sql) {
 }
 
 void fixture_wait_deleted(struct fixture *f) {
-    for (int i = 0; i < 2000 && fixture_number(f, "SELECT count(*) FROM doomed") > 0; i++)
-        (void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000}, NULL);
+    time_t limit = time(NULL) + HANGS_S;
+    while (fixture_number(f, "SELECT count(*) FROM doomed") > 0 && time(NULL) < limit)
+        (void)nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_MS * 1000000}, NULL);
     assert_int_equal(fixture_number(f, "SELECT count(*) FROM doomed"), 0);
+}
+
+void wait_for_octets(int fd, size_t n) {
+    time_t limit = time(NULL) + HANGS_S;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    for (int there = 0; there >= 0 && (size_t)there < n && (p.revents & POLLHUP) == 0;) {
+        assert_true(time(NULL) < limit);
+        (void)nanosleep(&(struct timespec){.tv_nsec = there > 0 ? 1000000 : 0}, NULL);
+        assert_true(poll(&p, 1, LOOK_AGAIN_MS) >= 0);
+        assert_int_equal(ioctl(fd, FIONREAD, &there), 0);
+    }
 }
 
 static unsigned files_found;

@@ -32,6 +32,9 @@ void fixture_sql(struct fixture *f, const char *sql);
 int64_t fixture_number(struct fixture *f, const char *sql);
 // Waits until no message of a deleted account is left.
 void fixture_wait_deleted(struct fixture *f);
+// Waits until a child has written so many octets to a pipe, or is gone; they are left there. What a test asks a child
+// to have done before it is killed must not be a question of how fast the machine is.
+void wait_for_octets(int fd, size_t n);
 // Files below bodies/.
 unsigned fixture_files(struct fixture *f, char ret_path[256]);
 
