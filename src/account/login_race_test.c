@@ -301,8 +301,8 @@ static void open_gate(struct worker_job *job) {
 }
 
 // The write cannot be called off, so the account is there afterwards. One worker does all jobs in their order, so the
-// loop finds the ends of the login's job and of the one that follows together: it cancels a login that has just asked the
-// store, whose answer can only come in a later turn.
+// loop finds the ends of the login's job and of the one that follows together: it cancels a login that has just asked
+// the store, whose answer can only come in a later turn.
 static void cancelled_while_creating(void **state) {
     struct worker_job next = {.work = no_work, .done = cancel_creation}, last = {.work = open_gate, .done = no_end};
     gate_close();
