@@ -261,13 +261,22 @@ def test_helper_ends_with_the_parent():
         assert not [p for p in found.split() if int(p) != os.getpid()], found
 
 
-def test_folder_of_somebody_else_is_not_trusted():
+@pytest.mark.parametrize("owner, mode", [(0, 0o777), (1, 0o755)])
+def test_folder_of_somebody_else_is_not_trusted(owner, mode):
     def before(relay, ca):
         acme(relay).mkdir()
-        os.chmod(acme(relay), 0o777)
+        os.chmod(acme(relay), mode)
+        os.chown(acme(relay), owner, owner)
 
     with service(before=before) as (relay, ca):
-        assert "belongs to another user" in failed(relay)
+        line = failed(relay)
+        assert "belongs to another user" in line
+        # Who does as it says gets a certificate.
+        assert f"chown -R 0 {acme(relay)} and chmod go-w it;" in line
+        os.chown(acme(relay), 0, 0)
+        os.chmod(acme(relay), 0o755)
+        relay.signal(signal.SIGHUP)
+        issued(relay)
 
 
 # ---- what no test CA does ----

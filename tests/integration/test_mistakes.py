@@ -402,6 +402,9 @@ def test_state_of_another_user(used, damage):
     want = "belongs to the user daemon, and the relay runs as nobody: chown -R nobody"
     refused(used.serve(), want)
     refused(used.serve(dry=False), want)
+    # What certificates are asked for with stays with root (test_acme.py).
+    (used.state / "acme").mkdir()
+    refused(used.serve(), f"{want} {used.state}; and then, for the certificate, chown -R root {used.state}/acme")
 
 
 def test_second_relay(place):

@@ -35,10 +35,10 @@ int acme_dir_open(const char *state_dir, bool make, char ret_error[FILES_ERROR_M
     if (fd >= 0) {
         (void)close(fd);
         (void)snprintf(ret_error, FILES_ERROR_MAX,
-                       "%.300s/" ACME_DIR_NAME
-                       " belongs to another user than the one that starts martlet, or others may "
-                       "write there: move it away, a new one is made",
-                       state_dir);
+                       "%.150s/" ACME_DIR_NAME " belongs to another user than the one that starts martlet, or others "
+                       "may write there: if you have changed that, chown -R %u %.150s/" ACME_DIR_NAME
+                       " and chmod go-w it; else move it away, a new one is made",
+                       state_dir, (unsigned)geteuid(), state_dir);
         errno = EPERM;
         return -1;
     }

@@ -214,6 +214,14 @@ static bool close_to_others(const struct preflight *p, int state_fd, const struc
                 (unsigned)(st->st_mode & 0777));
 }
 
+// What certificates are asked for with is the parent's, whose rights no other user's files may borrow.
+static bool has_acme_of_root(const struct preflight *p) {
+    char path[PATH_MAX];
+    struct stat st;
+    (void)snprintf(path, sizeof(path), "%.4000s/acme", p->config->state_dir);
+    return geteuid() == 0 && !p->is_dev && lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 // False, with the sentence, for what the relay could not use because it is another user's.
 static bool is_owned(const struct preflight *p, int dir_fd, const char *name, const char *shown, uid_t uid) {
     struct stat st;
@@ -223,6 +231,11 @@ static bool is_owned(const struct preflight *p, int dir_fd, const char *name, co
     char owner[USER_TEXT_MAX], user[USER_TEXT_MAX];
     write_user(st.st_uid, owner);
     write_user(uid, user);
+    if (st.st_uid != uid && has_acme_of_root(p))
+        return tell(p, false,
+                    "%.250s/%s belongs to the user %s, and the relay runs as %s: chown -R %s %.200s; and then, for the "
+                    "certificate, chown -R root %.200s/acme",
+                    dir, shown, owner, user, user, dir, dir);
     if (st.st_uid != uid)
         return tell(p, false, "%.250s/%s belongs to the user %s, and the relay runs as %s: chown -R %s %.200s", dir,
                     shown, owner, user, user, dir);
