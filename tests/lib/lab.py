@@ -79,7 +79,12 @@ class Host:
         )
         if self.holder.stdout.readline() != b"up\n":
             raise LabError(f"no network namespace for {name}")
-        self.net = os.open(f"/proc/{self.holder.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.take_network(self.holder.pid)
+
+    def take_network(self, pid):
+        """The one that this process is in."""
+        self.pid = pid
+        self.net = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.blocked = False
 
     @property
@@ -108,7 +113,7 @@ class Host:
 
     def attach(self, switch, ipv4=True, ipv6=True):
         switch.ip(
-            f"link add p{self.number} type veth peer name eth0 netns {self.holder.pid}",
+            f"link add p{self.number} type veth peer name eth0 netns {self.pid}",
             f"link set p{self.number} master br0 up",
         )
         self.ip("link set lo up", "link set eth0 up")
@@ -152,6 +157,17 @@ class Host:
 def enter(fd):
     if libc.setns(fd, CLONE_NEWNET) != 0:
         raise LabError(f"setns: {os.strerror(ctypes.get_errno())}")
+
+
+class GuestHost(Host):
+    """A host whose network namespace somebody else has made, and ends: `pid` is in it."""
+
+    def __init__(self, name, number, pid):
+        self.name, self.number = name, number
+        self.take_network(pid)
+
+    def close(self):
+        os.close(self.net)
 
 
 class Authority:
@@ -430,7 +446,9 @@ class Lab:
             raise
 
     def host(self, name, number, ipv4=True, ipv6=True):
-        host = Host(name, number)
+        return self.take_in(Host(name, number), ipv4, ipv6)
+
+    def take_in(self, host, ipv4=True, ipv6=True):
         self.stack.callback(host.close)
         host.attach(self.switch, ipv4, ipv6)
         return host
