@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 
+import mail
 import wire
 from package_site import log_in, send_mail, step
 from relay import wait_until
@@ -77,7 +78,7 @@ def starts(page):
 def try_looking(page):
     site = page.site
     page.type("martlet status", (0, 1))
-    for command in ("martlet certificate", "martlet dns --check", "martlet check", "martlet dkim", "martlet queue",
+    for command in ("martlet certificate", "martlet dns", "martlet dns --check", "martlet check", "martlet dkim", "martlet queue",
                     "martlet invite list", "martlet expire --dry-run", "martlet account show NAME", "martlet help",
                     "martlet help max_imap_connections", "martlet help max_mailbox_size", "martlet serve --dry-run",
                     "df -h /var/lib/martlet", "df -i /var/lib/martlet", "dmesg", "timedatectl"):
@@ -99,7 +100,7 @@ def try_looking(page):
 
 def rejected_login(name):
     imap = wire.Imap(993)
-    assert imap.command(f"LOGIN {name} hunter2").status == "NO"
+    assert imap.command(f"LOGIN {name} hunter2").status == b"NO"
     imap.close()
 
 
@@ -200,6 +201,14 @@ def try_a_renewal(page):
 # ---- backup and restore ----
 
 
+def leave_a_large_message(site):
+    """So large that its body is a file."""
+    with site.host.inside():
+        imap = log_in(wire.Imap, 993, site.receiver)
+        assert imap.append("INBOX", mail.encrypted(site.receiver.address, size=100_000)).status == b"OK"
+        imap.close()
+
+
 def numbers_of(site):
     """Of the receiver's messages, and the number that the next would get."""
     with site.host.inside():
@@ -212,8 +221,8 @@ def numbers_of(site):
 
 def try_backup_and_restore(page):
     site = page.site
+    leave_a_large_message(site)
     uids, next_uid = numbers_of(site)
-    assert uids
     page.type("systemctl stop martlet")
     page.expect("control: socket ignored", page.type("tar -C / -czf /root/martlet.tar.gz etc/martlet var/lib/martlet"))
     starts(page)

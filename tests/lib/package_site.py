@@ -311,7 +311,7 @@ class BootedSite(Site):
         return self.do("systemctl", "show", "-P", name, "martlet").strip()
 
     def is_active(self):
-        return self.show("ActiveState") == "active"
+        return self.show("ActiveState") in ("active", "reloading")
 
     def main_pid(self):
         return int(self.show("MainPID"))
