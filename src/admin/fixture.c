@@ -51,10 +51,12 @@ struct conn *control_fixture_connect(struct control_fixture *f) {
     return c;
 }
 
+enum { STEPS_MAX = 1000 * 1000 }; // of 50 us or more, after which a test hangs
+
 void control_fixture_send(struct control_fixture *f, struct conn *c, const char *text, size_t len) {
     conn_memory_feed(c, text, len);
     loop_run_ready(f->world.loop);
-    for (int i = 0; i < 100000 && !conn_memory_is_closed(c) && conn_is_paused(c); i++) {
+    for (int i = 0; i < STEPS_MAX && !conn_memory_is_closed(c) && conn_is_paused(c); i++) {
         (void)usleep(50);
         loop_run_ready(f->world.loop);
     }

@@ -35,10 +35,12 @@ static struct store_expiry_find *find(enum store_expiry_rule rule) {
     return f;
 }
 
+enum { STEPS_MAX = 30 * 1000 }; // of two milliseconds or more, after which a test hangs
+
 // What a session notes is done a little later.
 static void expect_large(size_t want) {
     size_t got = SIZE_MAX;
-    for (int i = 0; i < 500 && got != want; i++) {
+    for (int i = 0; i < STEPS_MAX && got != want; i++) {
         struct store_expiry_find *f = find(STORE_EXPIRY_LARGE);
         got = f->ret_n;
         store_op_free(&f->op);

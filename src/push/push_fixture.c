@@ -16,6 +16,8 @@
 #include "config/config.h"
 #include "push/push_fixture.h"
 
+enum { STEPS_MAX = 200 * 1000 }; // of 0.3 ms or more: a minute, after which a test hangs
+
 static const uint64_t BEGIN_MS = (uint64_t)1800000000 * 1000;
 
 static void set_clock(const struct stage *s) {
@@ -123,7 +125,7 @@ static bool is_still(const struct stage *s) {
 void stage_settle(struct stage *s) {
     // Several times: what was posted from the writer's thread may just be on its way.
     for (int still = 0, i = 0; still < 3; i++) {
-        assert_true(i < 20000);
+        assert_true(i < STEPS_MAX);
         loop_run_ready(s->store.loop);
         still = is_still(s) ? still + 1 : 0;
         usleep(300);

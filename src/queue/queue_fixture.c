@@ -89,7 +89,7 @@ bool stage_is_still(struct stage *s) {
 }
 
 bool stage_until(struct stage *s, bool (*what)(struct stage *s)) {
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < STEPS_MAX; i++) {
         loop_run_ready(s->store.loop);
         if (what(s))
             return true;

@@ -8,6 +8,8 @@
 #include "store/queue_support.h"
 #include "store/test_support.h"
 
+enum { STEPS_MAX = 120 * 1000 }; // of half a millisecond or more: a minute, after which a test hangs
+
 struct stage {
     struct fixture store;
     struct peers peers;

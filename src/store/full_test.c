@@ -156,7 +156,7 @@ static void test_file_system(void **state) {
     assert_int_equal(run_and_free(&f, &flags->op), STORE_OK);
     assert_int_equal(run_and_free(&f, &store_expunge_new(mailbox_id(&f, a, "INBOX"), NULL, 0)->op), STORE_OK);
     enum store_status freed = STORE_FULL;
-    for (int i = 0; i < 100 && freed == STORE_FULL; i++) { // files go a little later
+    for (int i = 0; i < 6000 && freed == STORE_FULL; i++) { // files go a little later
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         struct store_body *b = finish_body(&f, data, 5000, &freed);
         struct store_append *op = store_append_new(b, a, SLICE("INBOX"));

@@ -27,7 +27,7 @@ enum {
     KEYS_MAX = 2 * MESSAGES,
     KEY_LEN = 32,
     SOON_MS = 100,         // the writer tidies, as it does by itself only after seconds
-    WITHIN_MS = 15 * 1000, // on a busy machine
+    WITHIN_MS = 60 * 1000, // on a busy machine
 };
 
 #define MARK "sEcReTmArK" // in everything that has to go
@@ -207,12 +207,23 @@ static void test_busy(void **state) {
     fixture_done(&f);
 }
 
+static void pass(uint64_t ms) {
+    clock_set_fake(clock_mono_us() + ms * 1000, clock_wall_s() + (int64_t)(ms / 1000));
+}
+
+// When the second one is there the writer has done what was due behind the first one.
+static void let_it_tidy(struct fixture *f) {
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(deliver(f, "stays@example.org", "stays", 5, NULL), STORE_DELIVERED);
+}
+
 // A reader that was in the log when it should have been emptied delays that for as long as it reads and little more.
+// The writer is never idle, and goes by a clock that only moves here.
 static void test_reader(void **state) {
-    enum { TIDY_MS = 4000, READS_MS = TIDY_MS + 500 };
+    enum { HOUR_MS = 3600 * 1000, LITTLE_MS = HOUR_MS / 3 };
     struct fixture f;
-    uint64_t a = fill(&f), began = clock_mono_ms();
-    store_test_set_tidying(f.store, WRITER_IDLE_MS, TIDY_MS);
+    uint64_t a = fill(&f);
+    store_test_set_tidying(f.store, HOUR_MS, HOUR_MS);
     char path[128];
     sqlite3 *reader = NULL;
     (void)snprintf(path, sizeof(path), "%s/martlet.db", f.dir);
@@ -220,18 +231,15 @@ static void test_reader(void **state) {
     assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM account", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(run_and_free(&f, &store_account_delete_new(a)->op), STORE_OK);
     fixture_wait_deleted(&f);
-    do {
-        if (reader != NULL && clock_mono_ms() - began > READS_MS) {
-            assert_int_equal(sqlite3_close(reader), SQLITE_OK);
-            reader = NULL;
-        }
-        assert_int_equal(deliver(&f, "stays@example.org", "stays", 5, NULL), STORE_DELIVERED);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
-    } while ((reader != NULL || search(&f)[0] != '\0') && clock_mono_ms() - began < WITHIN_MS);
-    uint64_t took = clock_mono_ms() - began;
-    print_message("# reader: nothing was found after %llu ms\n", (unsigned long long)took);
+    clock_set_fake(clock_mono_us(), clock_wall_s());
+    pass(HOUR_MS + 1);
+    let_it_tidy(&f);
+    assert_string_not_equal(search(&f), "");
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+    pass(LITTLE_MS);
+    let_it_tidy(&f);
     assert_string_equal(search(&f), "");
-    assert_in_range(took, READS_MS, READS_MS + TIDY_MS / 2);
+    clock_use_real();
     fixture_done(&f);
 }
 

@@ -182,8 +182,10 @@ static void test_bulk(void **state) {
     struct store_flags *flags = store_flags_new(inbox, &all, 1);
     flags->mode = STORE_FLAGS_ADD;
     flags->flags = STORE_FLAG_DELETED;
+    fixture_hold(&f);
     store_op_submit(f.store, f.loop, &flags->op, on_flags, &o);
     store_op_submit(f.store, f.loop, &store_account_touch_new(a, 1)->op, on_small, &o);
+    fixture_release(&f);
     loop_run(f.loop);
     assert_int_equal(o.small_at, 1);
     assert_int_equal(o.bulk_at, 2);
@@ -195,8 +197,10 @@ static void test_bulk(void **state) {
     struct store_expunge *e = store_expunge_new(inbox, NULL, 0);
     e->origin = 7;
     o.n_done = 0;
+    fixture_hold(&f);
     store_op_submit(f.store, f.loop, &e->op, on_expunged, &o);
     store_op_submit(f.store, f.loop, &store_account_touch_new(a, 2)->op, on_small, &o);
+    fixture_release(&f);
     loop_run(f.loop);
     assert_int_equal(o.small_at, 1);
     assert_int_equal(o.bulk_at, 2);

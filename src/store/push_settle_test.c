@@ -275,7 +275,7 @@ static void test_wrong_times(void **state) {
     // The store tidies up when it is idle.
     set_ms(6 * HOUR_MS);
     reopen(&w);
-    for (int i = 0; i < 500 && fixture_number(&w.f, "SELECT count(*) FROM push") > 1; i++)
+    for (int i = 0; i < 3000 && fixture_number(&w.f, "SELECT count(*) FROM push") > 1; i++)
         (void)nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
     assert_string_equal(due(&w, 6 * HOUR_MS), "a1@-7200000/1");
     end(&w);

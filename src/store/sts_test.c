@@ -108,7 +108,7 @@ static void test_purge(void **state) {
     fixture_close(&f);
     clock_set_fake(1000000, NOW + 200);
     fixture_open(&f);
-    for (int i = 0; i < 200 && fixture_number(&f, "SELECT count(*) FROM sts_policy") > 10; i++)
+    for (int i = 0; i < 600 && fixture_number(&f, "SELECT count(*) FROM sts_policy") > 10; i++)
         (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     assert_int_equal(fixture_number(&f, "SELECT count(*) FROM sts_policy"), 10);
     fixture_done(&f);

@@ -120,6 +120,18 @@ int64_t fixture_number(struct fixture *f, const char *sql) {
     return n;
 }
 
+void fixture_hold(struct fixture *f) {
+    assert_null(f->holder);
+    f->holder = open_db(f);
+    assert_int_equal(sqlite3_exec(f->holder, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+}
+
+void fixture_release(struct fixture *f) {
+    assert_int_equal(sqlite3_exec(f->holder, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(f->holder), SQLITE_OK);
+    f->holder = NULL;
+}
+
 void fixture_wait_deleted(struct fixture *f) {
     time_t limit = time(NULL) + HANGS_S;
     while (fixture_number(f, "SELECT count(*) FROM doomed") > 0 && time(NULL) < limit)

@@ -11,6 +11,7 @@ struct fixture {
     char dir[64];
     struct loop *loop;
     struct store *store;
+    struct sqlite3 *holder; // of the database, see fixture_hold()
     // Changes that were announced, as text: "added 1:2,3 origin=4;" is mailbox 1 and UIDs 2 and 3.
     char changes[4096];
 };
@@ -30,6 +31,10 @@ const char *fixture_verify(struct fixture *f, int *ret_n);
 void fixture_sql(struct fixture *f, const char *sql);
 // The first column of the first row; the store may be open.
 int64_t fixture_number(struct fixture *f, const char *sql);
+// Keeps the writer from beginning a commit until released, within seconds: what is submitted meanwhile is all there
+// when it goes on.
+void fixture_hold(struct fixture *f);
+void fixture_release(struct fixture *f);
 // Waits until no message of a deleted account is left.
 void fixture_wait_deleted(struct fixture *f);
 // Waits until a child has written so many octets to a pipe, or is gone; they are left there. What a test asks a child

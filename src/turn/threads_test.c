@@ -22,7 +22,7 @@
 #include "turn/message.h"
 #include "turn/turn.h"
 
-enum { LOOPS = 2, CLIENTS = 4, ROUNDS = 40, TRIES = 2000 };
+enum { LOOPS = 2, CLIENTS = 4, ROUNDS = 40, TRIES = 6000 };
 
 struct rig {
     struct loop *loops[LOOPS];

@@ -26,7 +26,7 @@
 #include "martlet/acme/status.h"
 #include "martlet/parent/acme_helper.h"
 
-enum { QUARTER_HOUR_MS = 15 * 60 * 1000, WAIT_MS = 20 * 1000, HOUR = 3600 };
+enum { QUARTER_HOUR_MS = 15 * 60 * 1000, WAIT_MS = 60 * 1000, HOUR = 3600 };
 
 static char dir[] = "/tmp/martlet-helper-XXXXXX";
 static char domain[] = "a.org", url[] = "https://ca.test/dir", other_url[] = "https://other.test/dir", nothing[] = "";

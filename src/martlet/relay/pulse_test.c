@@ -25,7 +25,7 @@
 #include "store/op.h"
 #include "store/test_support.h"
 
-enum { LOOPS = 2, WORKERS = 2, EVERY_MS = 5000, TURNS = 2000 };
+enum { LOOPS = 2, WORKERS = 2, EVERY_MS = 5000, TURNS = 60 * 1000 };
 
 static sem_t is_stuck, go_on;
 
@@ -169,6 +169,7 @@ static void test_loop(void **state) {
     expect_silent(&h, NULL);
     struct loop_task task = {.run = stuck_task};
     loop_post(crew_loops(h.crew)[0], &task);
+    wait_until_stuck();
     assert_true(tick(&h)); // of the round before
     expect_no_round(&h, "loop-0");
     assert_int_equal(sem_post(&go_on), 0);
@@ -322,10 +323,9 @@ static void test_listener(void **state) {
     expect_silent(&h, NULL);
     assert_true(tick(&h));
     // It waits when first looked at, and still at the next look.
-    for (int i = 0; i < 3 && !is_silent(&h, "test"); i++) {
-        for (int k = 0; k < 50; k++)
-            short_nap();
-        if (!is_silent(&h, "test"))
+    for (int i = 0; i < TURNS && !is_silent(&h, "test"); i++) {
+        short_nap();
+        if (is_silent(&h, NULL))
             (void)tick(&h);
     }
     expect_no_round(&h, "test");

@@ -4,7 +4,7 @@
 
 #include "smtp/client/peer.h"
 
-enum { PATIENCE_MS = 5000 };
+enum { PATIENCE_MS = 60 * 1000 };
 
 // Up to the second EHLO, whose reply says what is offered.
 #define HELLO                                                                                                          \

@@ -25,7 +25,7 @@
 #include "store/account_ops.h"
 #include "store/message_ops.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60 * 1000 };
 
 struct stack {
     char dir[64];
