@@ -98,7 +98,7 @@ static void on_finished(void *arg, enum store_status status) {
 
 static void next(struct submitter *s) {
     struct bench *b = s->bench;
-    if (clock_mono_us() >= b->until_us) {
+    if (clock_mono_us() >= b->until_us && b->n_samples > 0) {
         if (--b->running == 0)
             loop_stop(b->f.loop);
         return;
