@@ -138,8 +138,13 @@ static void submit(struct store_gauges_asker *a, struct store_op *op,
 }
 
 static void on_overview(struct store_gauges_asker *a, const struct store_op *op) {
+    const struct store_overview *o = CONTAINER_OF(op, const struct store_overview, op);
+    if (op->status == STORE_OK && !o->ret_done) {
+        submit(a, &store_overview_next_new(o)->op, on_overview);
+        return;
+    }
     if (op->status == STORE_OK)
-        keep_overview(CONTAINER_OF(op, const struct store_overview, op));
+        keep_overview(o);
     else
         for (size_t i = 0; i < ARRAY_LEN(overview); i++)
             hide(overview[i]);

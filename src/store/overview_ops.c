@@ -13,5 +13,14 @@ static const struct store_op_type overview_type = {
 struct store_overview *store_overview_new(int64_t today) {
     struct store_overview *o = op_new(&overview_type);
     o->today = today;
+    o->max_rows = STORE_OVERVIEW_PIECE;
+    return o;
+}
+
+struct store_overview *store_overview_next_new(const struct store_overview *before) {
+    struct store_overview *o = op_new(&overview_type);
+    struct store_op op = o->op;
+    *o = *before;
+    o->op = op;
     return o;
 }

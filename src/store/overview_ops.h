@@ -12,10 +12,20 @@ extern const uint32_t store_active_days[STORE_ACTIVE_SPANS];
 enum { STORE_LARGE_SIZES = 6 };
 extern const uint64_t store_large_sizes[STORE_LARGE_SIZES];
 
-// READ. Looks at each account and each mailbox once, so not to be asked all the time: 0.1 s for 100,000 accounts.
+// READ. Looks at each account, mailbox and file once, so not to be asked all the time: 0.1 s for 100,000 accounts. No
+// reader is held up for so long: an operation is one piece of that, and adds its numbers to those of the piece before.
+enum { STORE_OVERVIEW_PIECE = 500, STORE_OVERVIEW_FILE_LEN = 16 };
 struct store_overview {
     struct store_op op;
     int64_t today;
+    uint64_t max_rows; // STORE_OVERVIEW_PIECE
+    // Where this piece begins: behind an account, or, when all are counted, behind a file.
+    bool of_files;
+    uint64_t after_account;
+    size_t after_file_len;
+    uint8_t after_file[STORE_OVERVIEW_FILE_LEN];
+
+    bool ret_done; // false: there is more, see store_overview_next_new()
     uint64_t ret_accounts, ret_blocked;
     uint64_t ret_ci; // accounts of automatic tests: "ci-" stands in their address
     uint64_t ret_active[STORE_ACTIVE_SPANS];
@@ -26,3 +36,5 @@ struct store_overview {
     uint64_t ret_large[STORE_LARGE_SIZES], ret_large_octets[STORE_LARGE_SIZES];
 };
 struct store_overview *store_overview_new(int64_t today);
+// The piece behind `before`, which has ended well; its numbers begin with those of that.
+struct store_overview *store_overview_next_new(const struct store_overview *before);

@@ -73,12 +73,11 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_PUSH_PURGE] = "DELETE FROM push WHERE token_id IN (SELECT token_id FROM push"
                        " WHERE (tries > 0) = ?1 AND next_ms < ?2 ORDER BY next_ms LIMIT ?3)",
 
-    [SQL_OVERVIEW_DAYS] = "SELECT last_login_day, count(*), sum(blocked <> 0), sum(instr(address, 'ci-') > 0)"
-                          " FROM account GROUP BY last_login_day",
-    [SQL_OVERVIEW_FULLEST] = "SELECT ifnull(max(total), 0)"
-                             " FROM (SELECT sum(octets) AS total FROM mailbox GROUP BY account_id)",
-    [SQL_OVERVIEW_MAILBOXES] = "SELECT ifnull(sum(messages), 0), ifnull(sum(octets), 0) FROM mailbox",
-    [SQL_OVERVIEW_FILES] = "SELECT size FROM body WHERE file IS NOT NULL",
+    [SQL_OVERVIEW_ACCOUNTS] = "SELECT a.id, a.last_login_day, a.blocked <> 0, instr(a.address, 'ci-') > 0,"
+                              " ifnull(sum(m.messages), 0), ifnull(sum(m.octets), 0)"
+                              " FROM account a LEFT JOIN mailbox m ON m.account_id = a.id"
+                              " WHERE a.id > ?1 GROUP BY a.id ORDER BY a.id LIMIT ?2",
+    [SQL_OVERVIEW_FILES] = "SELECT file, size FROM body WHERE file IS NOT NULL AND file > ?1 ORDER BY file LIMIT ?2",
 
     [SQL_EXPIRY_ACCOUNTS] = "SELECT last_login_day, id,"
                             " (SELECT coalesce(sum(messages), 0) FROM mailbox WHERE account_id = a.id),"

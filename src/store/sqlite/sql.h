@@ -35,9 +35,7 @@ enum sql {
     SQL_PUSH_TOTAL,
     SQL_PUSH_PURGE,
     // the whole store in numbers
-    SQL_OVERVIEW_DAYS,
-    SQL_OVERVIEW_FULLEST,
-    SQL_OVERVIEW_MAILBOXES,
+    SQL_OVERVIEW_ACCOUNTS,
     SQL_OVERVIEW_FILES,
     // expiry
     SQL_EXPIRY_ACCOUNTS,

@@ -14,8 +14,8 @@
 #include "store/test_support.h"
 
 // Sorting the tokens of one account, of which there are few; counting policies of other domains, which are at most
-// STORE_STS_MAX, when a new one comes; crowded accounts, and the messages of one; counting everything for the operator,
-// once a minute at most; and the row that an INSERT ... SELECT without a table has.
+// STORE_STS_MAX, when a new one comes; crowded accounts, and the messages of one; and the row that an INSERT ... SELECT
+// without a table has.
 static bool is_meant(enum sql sql, const char *step) {
     if (sql == SQL_TOKEN_TRIM || sql == SQL_TOKEN_LIST)
         return strcmp(step, "USE TEMP B-TREE FOR ORDER BY") == 0;
@@ -31,12 +31,6 @@ static bool is_meant(enum sql sql, const char *step) {
         return strcmp(step, "SCAN crowded") == 0;
     if (sql == SQL_EXPIRY_CLOCK_KEEP)
         return strcmp(step, "SCAN 2 CONSTANT ROWS") == 0;
-    if (sql == SQL_OVERVIEW_DAYS)
-        return strcmp(step, "SCAN account USING INDEX account_last_login") == 0;
-    if (sql == SQL_OVERVIEW_FULLEST)
-        return strcmp(step, "SCAN mailbox USING INDEX sqlite_autoindex_mailbox_1") == 0;
-    if (sql == SQL_OVERVIEW_MAILBOXES)
-        return strcmp(step, "SCAN mailbox") == 0;
     if (sql == SQL_STS_TRIM)
         return strcmp(step, "SCAN sts_policy USING COVERING INDEX sts_policy_fetched") == 0;
     return sql == SQL_ACCEPTED_INSERT && strcmp(step, "SCAN CONSTANT ROW") == 0;
