@@ -2,6 +2,7 @@
 #   make         build/martlet, a release build
 #   make run     a relay on loopback (ARGS="--port-offset 20000")
 #   make test    unit, fuzz corpus and integration tests under ASan and UBSan
+#   make test-cgroup2   short memory under control groups of version 2, on a kernel that has them
 #   make lint    formatting, clang-tidy, floors, banned functions
 #   make fuzz    every fuzz target for a while
 #   make arm64   build-arm64/martlet, a release build for 64-bit ARM
@@ -38,6 +39,11 @@ test:
 	    meson setup $(BUILD_TEST) -Dtests=true -Db_sanitize=address,undefined -Dhardening=false -Dc_args=-g1
 	@ninja -C $(BUILD_TEST)
 	@tools/run-tests $(BUILD_TEST) --release $(BUILD)
+
+test-cgroup2:
+	@tools/setup test-cgroup2
+	@$(MAKE) --no-print-directory all
+	@tools/test-cgroup2 $(BUILD)
 
 lint:
 	@tools/setup lint
@@ -77,4 +83,4 @@ test-package: deb
 clean:
 	rm -rf build build-*
 
-.PHONY: all run test lint fuzz arm64 test-arm64 configure-arm64 install deb test-package clean
+.PHONY: all run test test-cgroup2 lint fuzz arm64 test-arm64 configure-arm64 install deb test-package clean

@@ -28,7 +28,7 @@ from relay import NO_RATE, Relay, release_binary_path, wait_until
 FILES = 400
 KEPT = FILES // 8  # for the store, the log and the DNS
 MEMORY_MB = 64
-V1 = pathlib.Path("/sys/fs/cgroup/memory")
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 
 class Crowd:
@@ -122,13 +122,23 @@ def test_descriptors():
 HALF_A_HELLO = bytes.fromhex("1603010200010001fc0303") + b"x" * 300
 
 
+def new_control_group():
+    """With the limit; of version 1 or 2, whichever has the memory here (cgroups(7))."""
+    top, limit = CGROUPS / "memory", "memory.limit_in_bytes"
+    if not top.exists():
+        top, limit = CGROUPS, "memory.max"
+        (top / "cgroup.subtree_control").write_text("+memory")
+    group = top / f"martlet-test-{os.getpid()}"
+    group.mkdir()
+    (group / limit).write_text(f"{MEMORY_MB}M")
+    return group
+
+
 @contextlib.contextmanager
 def memory_limit():
     """(settings, what to run in the relay before it begins): a control group where one can be made."""
-    group = V1 / f"martlet-test-{os.getpid()}"
     try:
-        group.mkdir()
-        (group / "memory.limit_in_bytes").write_text(f"{MEMORY_MB}M")
+        group = new_control_group()
     except OSError:
         yield {"max_memory": f"{MEMORY_MB}M"}, None
         return
