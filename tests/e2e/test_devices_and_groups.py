@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """More than two: a group of ten, and one user with two devices."""
 import deltachat
-import pytest
 
 
 def test_group_of_ten(new_profile):

@@ -4,7 +4,7 @@ import mail
 import pytest
 from conftest import make_pair
 from deltachat import impatiently
-from relay import NO_RATE, Account, Relay, wait_until
+from relay import NO_RATE, Relay, wait_until
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
 from relay import binary_path
 from timelimit import GUARD, PATIENCE
 

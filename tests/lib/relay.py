@@ -12,7 +12,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import string
 import subprocess
 import tempfile
