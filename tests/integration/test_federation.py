@@ -7,6 +7,7 @@ import mail
 import pytest
 from internet import assert_transports, received, send, transports_used, wait_log
 from relay import run_martlet, wait_until
+from timelimit import GUARD
 
 DIRECTIONS = [("a", "b"), ("b", "a")]
 
@@ -72,8 +73,12 @@ def test_deferred_while_both_are_blocked(two):
     ids = [send(here, alice, [bob.address]) for _ in range(3)]
     wait_log(here, r"queue\.deferred", mark)
     assert transports_used(here, mark) == []
-    listed = queue_of(here)
-    assert there.domain in listed and "Failed to connect" in listed, listed
+
+    def is_listed():  # a little after the log has it
+        listed = queue_of(here)
+        return there.domain in listed and "Failed to connect" in listed
+
+    wait_until(is_listed, GUARD, "the reason in the list")
     here.host.unblock()
     for message_id in ids:
         received(there, bob, message_id)

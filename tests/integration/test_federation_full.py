@@ -131,7 +131,7 @@ def test_full_disk_defers(here, cramped, way):
     sent = [send(here, alice, [bob.address], mail.encrypted(alice.address, size=80_000)) for _ in range(4)]
     if way == "SMTP":  # an answer for this letter
         wait_log(here, r"queue\.answered .* deferred=1 failed=0", mark)
-        assert "452 4.3.1" in queue_command(here, "list")
+        wait_until(lambda: "452 4.3.1" in queue_command(here, "list"), GUARD, "the reason in the list")
     else:  # after HTTPS the other way is tried, and is closed
         wait_log(here, r"queue\.attempt .* transport=HTTPS error=.*452 4\.3\.1", mark)
     there = count(cramped, bob)  # what fitted into room that was already the store's own

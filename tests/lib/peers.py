@@ -91,7 +91,7 @@ class Peer:
             )
 
     def wait_ready(self):
-        wait_until(self.answers, GUARD, f"{self.tree} to answer")
+        wait_until(self.answers, 3 * GUARD, f"{self.tree} to answer")
         return self
 
     more_groups = ""
