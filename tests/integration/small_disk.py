@@ -43,7 +43,7 @@ def serve(state, control):
                     fill(filler)
                     peer.sendall(b"filled")
                 elif word == b"free":
-                    filler.unlink()
+                    filler.unlink(missing_ok=True)
                     peer.sendall(b"freed")
                 else:
                     return

@@ -13,7 +13,8 @@ import pytest
 from internet import received, send, transports_used, wait_log
 from lab import LabRelay
 from lab_site import queue_command
-from relay import wait_until
+from pressure import try_login
+from relay import Account, wait_until
 from timelimit import GUARD, PATIENCE
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -70,6 +71,23 @@ def cramped(internet):
         relay.remove()
 
 
+@pytest.fixture(autouse=True)
+def room_again(cramped):
+    yield
+    cramped.disk.tell("free")
+
+
+def account_at(cramped):
+    """As soon as some are made again: what the disk has left is looked at once a second."""
+
+    def try_once():
+        account = Account.invent(cramped.mail_domain)
+        with cramped.imap() as imap:
+            return account if try_login(imap, account).status == b"OK" else None
+
+    return wait_until(try_once, GUARD, "new accounts")
+
+
 @pytest.fixture
 def here(internet):
     """Remembers nothing of earlier attempts."""
@@ -89,7 +107,7 @@ def count(relay, account):
 def test_full_mailbox_bounces(here, cramped, blocked):
     """552 for the full one alone: a neighbour in the same transaction gets the message, and there is room again after
     something was deleted."""
-    alice, bob, carol = here.new_account(), cramped.new_account(), cramped.new_account()
+    alice, bob, carol = here.new_account(), account_at(cramped), account_at(cramped)
     here.host.block(*blocked)
     big = mail.encrypted(alice.address, size=BIG)
     received(cramped, bob, send(here, alice, [bob.address], big))
@@ -111,7 +129,7 @@ def test_full_mailbox_bounces(here, cramped, blocked):
 
 def test_full_mailbox_of_the_only_recipient(here, cramped):
     """The refusal itself comes back as the sender's own relay reports it."""
-    alice, bob = here.new_account(), cramped.new_account()
+    alice, bob = here.new_account(), account_at(cramped)
     here.host.block(443)
     received(cramped, bob, send(here, alice, [bob.address], mail.encrypted(alice.address, size=BIG)))
     message_id = send(here, alice, [bob.address], mail.encrypted(alice.address, size=SMALL))
@@ -123,7 +141,7 @@ def test_full_mailbox_of_the_only_recipient(here, cramped):
 @pytest.mark.parametrize("way", ["HTTPS", "SMTP"])
 def test_full_disk_defers(here, cramped, way):
     """Nothing is acknowledged that there is no room for; with room again all of it arrives, once."""
-    alice, bob = here.new_account(), cramped.new_account()
+    alice, bob = here.new_account(), account_at(cramped)
     here.host.block(443 if way == "SMTP" else 25)
     received(cramped, bob, send(here, alice, [bob.address]))
     assert cramped.disk.tell("fill") == "filled"
@@ -146,7 +164,7 @@ def test_full_disk_defers(here, cramped, way):
 
 def test_full_disk_sends(here, cramped):
     """What was accepted before the disk was full goes out, and so makes room."""
-    alice, bob = cramped.new_account(), here.new_account()
+    alice, bob = account_at(cramped), here.new_account()
     cramped.host.block(25, 443)
     mark = len(cramped.log())
     message_id = send(cramped, alice, [bob.address], mail.encrypted(alice.address, size=80_000))
