@@ -17,7 +17,7 @@ from relay import DOMAIN, NO_RATE, Account, Relay, run_martlet  # noqa: E402
 from standard_ports import mounted, prepare_names  # noqa: E402
 
 BY_DOMAIN, BY_URL = f"dcaccount:{DOMAIN}", f"dcaccount:https://{DOMAIN}/new"
-SETUPS = 7
+SETUPS = 5
 
 
 def milliseconds_to_configure(core, link):
