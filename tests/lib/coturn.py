@@ -52,6 +52,22 @@ def uclient(host, server, credentials, *flags, timeout=2 * GUARD * PATIENCE):
     return Traffic(tool(host, "uclient", *options, *flags, server, timeout=timeout))
 
 
+def wait_answer(process, address, octets):
+    """Until it answers these octets over UDP."""
+    deadline = time.monotonic() + GUARD * PATIENCE
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.2)
+        while True:
+            try:
+                s.sendto(octets, address)
+                s.recv(1000)
+                return
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise LabError(f"{pathlib.Path(process.args[3]).name} does not answer") from None
+
+
 class PeerEcho:
     """turnutils_peer: sends back whatever comes to this port of an address."""
 
@@ -61,6 +77,7 @@ class PeerEcho:
                 ["setpriv", "--pdeathsig", "KILL", program("turnutils_peer"), "-L", address, "-p", str(port)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )
+            wait_answer(self.process, (address, port), b"is it there?")
 
     def close(self):
         self.process.kill()
@@ -89,20 +106,8 @@ class Coturn:
 
     def wait_ready(self):
         """Until it answers a Binding request (RFC 8489 section 2)."""
-        request = bytes.fromhex("000100002112a442") + bytes(12)
-        deadline = time.monotonic() + GUARD * PATIENCE
         with self.host.inside():
-            family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-            with socket.socket(family, socket.SOCK_DGRAM) as s:
-                s.settimeout(0.2)
-                while True:
-                    try:
-                        s.sendto(request, (self.address, self.port))
-                        s.recv(1000)
-                        return
-                    except OSError:
-                        if self.process.poll() is not None or time.monotonic() > deadline:
-                            raise LabError("turnserver does not answer") from None
+            wait_answer(self.process, (self.address, self.port), bytes.fromhex("000100002112a442") + bytes(12))
 
     @property
     def pid(self):
