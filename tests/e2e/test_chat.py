@@ -33,8 +33,8 @@ def test_securejoin(pair):
 
 
 def test_one_text_and_its_latency(pair, record_property):
-    """The best of three counts: a client that has just sent some messages rests before the next one. Some 100 ms on a machine
-    that does nothing else; a client that is not told at once looks again after minutes."""
+    """The best of three counts: a client that has just sent some messages rests before the next one. Some 100 ms on a
+    machine that does nothing else; a client that is not told at once looks again after minutes."""
     times = []
     for n in range(3):
         text = f"hello {n}"

@@ -118,7 +118,7 @@ def say(sender, receiver, data):
 
 
 def say_until_heard(sender, receiver, word):
-    """While two clients find each other what they say is lost; so it is said again and again, until any of it is heard."""
+    """While two clients find each other what they say is lost; so it is said until any of it is heard."""
     mark, said, deadline = receiver.profile.mark(), 0, time.monotonic() + COMES_BACK
     while not any(data.startswith(word.encode() + b" ") for data in receiver.heard(mark)):
         assert time.monotonic() < deadline, f"{word}: not heard within {COMES_BACK} s"

@@ -49,7 +49,7 @@ def test_clear_text_is_refused(new_profile, version):
 
 
 def test_rate_limit_leads_to_later_success(new_profile, version):
-    """450 is temporary: the client waits, sends again, and keeps the order. A slow one, too, sends faster than it may."""
+    """450 is temporary: the client waits, sends again, and keeps the order. A slow one, too, sends more than it may."""
     with Relay(settings={"max_user_send_per_minute": "30", "max_user_send_burst_size": "4"}) as slow:
         alice, bob = new_profile(version, "Alice", on=slow), new_profile(version, "Bob", on=slow)
         chat = alice.knows(bob)

@@ -49,7 +49,9 @@ def test_times(iroh_port):
         "B without a word": lambda: B(iroh_port, hello=False),
         **dict(zip((*silent, *answering), (lambda: A(iroh_port), lambda: B(iroh_port)) * 2)),
     }
-    threads = {name: threading.Thread(target=watch, args=(name, make, name in answering)) for name, make in made.items()}
+    threads = {
+        name: threading.Thread(target=watch, args=(name, make, name in answering)) for name, make in made.items()
+    }
     for thread in threads.values():
         thread.start()
     for name, thread in threads.items():
@@ -58,13 +60,13 @@ def test_times(iroh_port):
         thread.join()
 
     def between(seconds, least, most):
-        return least - 0.5 <= seconds <= most + 8
+        return least - 0.5 <= seconds <= most + 15
 
     assert between(ended["A without a word"], 10, 10) and between(ended["A with half a word"], 10, 10), ended
     assert between(ended["B without a word"], 30, 30), ended
     for name in silent:
         assert between(pinged[name], 15, 20) and ended[name] >= 20 - 0.5, (pinged, ended)
-        assert ended[name] - pinged[name] <= 5 + 8, (pinged, ended)
+        assert ended[name] - pinged[name] <= 5 + 15, (pinged, ended)
     for name in answering:
         assert between(pinged[name], 15, 20) and name in alive, (pinged, ended)
     for client in clients.values():

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How long tests wait. None of it is a promise of the relay's: it only ends what hangs, and is so long that a slow and busy
-machine never gets there. A machine that is slower still has TEST_PATIENCE in its environment, a factor.
+"""How long tests wait. None of it is a promise of the relay's: it only ends what hangs, and is so long that a slow and
+busy machine never gets there. A machine that is slower still has TEST_PATIENCE in its environment, a factor.
 
-As a pytest plugin: each phase of each test has a time limit, DEFAULT or the more that @pytest.mark.limit(seconds) says."""
+As a pytest plugin: each phase of each test has a time limit, DEFAULT or the more that @pytest.mark.limit(seconds) says.
+"""
 import faulthandler
 import os
 import signal

@@ -185,8 +185,8 @@ class Client:
         return self.answer(octets[8:20])
 
     def ask(self, octets, others=None):
-        """Sends a request as it is, and again each second until it is answered, as clients do (RFC 8489 section 6.2.1): a
-        busy machine drops packets, and the relay answers an address that has proved nothing so many times a second.
+        """Sends a request as it is, and again each second until it is answered, as clients do (RFC 8489 section 6.2.1):
+        a busy machine drops packets, and the relay answers an address that has proved nothing so many times a second.
         `others`: the answers to other requests that come before it are put there."""
         usual = self.socket.gettimeout()
         self.socket.settimeout(1)
@@ -201,8 +201,8 @@ class Client:
         raise AssertionError("no answer")
 
     def answer_if_any(self, octets):
-        """Sends a request as it is, once; its answer, or None: when a later request of this socket is answered, there will
-        be none any more."""
+        """Sends a request as it is, once; its answer, or None: when a later request of this socket is answered, there
+        will be none any more."""
         others = []
         self.socket.send(octets)
         self.ask(message(BINDING), others)
