@@ -57,8 +57,8 @@ def test_rate_limit_leads_to_later_success(new_profile, version):
         chat = alice.knows(bob)
         sent = [f"patience {n}" for n in range(12)]
         mark, mine = bob.mark(), alice.mark()
-        # All of it at once: each text that is added would be one more try of the one that is refused, and a client gives
-        # up after seven.
+        # All of it at once: each text that is added would be one more try of the one that is refused, and a client
+        # gives up after seven.
         alice.stop_io()
         for text in sent:
             last = alice.send_text(chat, text)
