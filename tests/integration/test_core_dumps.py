@@ -8,7 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from relay import Relay, free_offset, release_binary_path, wait_until
+from ports import free_port
+from relay import Relay, release_binary_path, wait_until
+from timelimit import GUARD, PATIENCE
 
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 PATTERN = pathlib.Path("/proc/sys/kernel/core_pattern")
@@ -58,20 +60,20 @@ def test_relay_and_parent(folder, number):
         relay.wait_for_child(other_than=child)
         if number != signal.SIGQUIT:
             os.kill(parent, number)
-            relay.process.wait(10)
+            relay.process.wait(GUARD * PATIENCE)
             relay.kill()
     assert cores(folder) == []
 
 
 def test_other_commands(folder):
     """One that runs long enough to be looked at."""
-    command = [str(release_binary_path()), "web", "--preview", "--port", str(free_offset() + 80)]
+    command = [str(release_binary_path()), "web", "--preview", "--port", str(free_port())]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, preexec_fn=allow_cores, cwd=folder, **quiet)
     try:
         wait_until(lambda: core_limits(process.pid) == ["0", "0"], 5, "the limit")
         process.send_signal(signal.SIGABRT)
-        assert process.wait(10) == -signal.SIGABRT
+        assert process.wait(GUARD * PATIENCE) == -signal.SIGABRT
     finally:
         process.kill()
         process.wait()

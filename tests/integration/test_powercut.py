@@ -4,8 +4,7 @@ kept, lost or torn at random. A relay that starts on what is left must have ever
 that point, once, and nothing that a client had expunged. Mail for a server that does not answer must still wait for it.
 
 The program under test is the release build (MARTLET_RELEASE): a sanitizer and a preloaded library do not go together.
-POWER_POINTS sets the number of points (30), POWER_SEED makes a run repeatable; TEST_CC is the compiler for that program's kind of
-machine.
+POWER_POINTS sets the number of points (30), POWER_SEED makes a run repeatable.
 """
 import json
 import os
@@ -19,14 +18,12 @@ import time
 import pytest
 from ledger import Reader, Sender
 from relay import NO_RATE, Relay, release_binary_path, run_martlet
-from timelimit import GUARD, PATIENCE
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "power"))
 from replay import Log  # noqa: E402
 
 POINTS = int(os.environ.get("POWER_POINTS", "30"))
-CC = os.environ.get("TEST_CC", "cc").split()
 SEED = int(os.environ.get("POWER_SEED", time.time_ns() % 1_000_000))
 
 
@@ -56,9 +53,9 @@ class FarSender(Sender):
         self.address_next()
 
 
-def enough(promises):
-    kinds = [what for _, what, _, _ in promises]
-    return kinds.count("taken") >= 40 and kinds.count("waits") >= 10
+def is_enough(promises):
+    made = [what for _, what, _, _ in list(promises)]
+    return made.count("taken") >= 20 and made.count("waits") >= 10 and made.count("deleted") >= 5
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +64,7 @@ def recording(tmp_path_factory):
     folder = tmp_path_factory.mktemp("power")
     library, log = folder / "recorder.so", folder / "log"
     subprocess.run(
-        [*CC, "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, HERE / "power" / "recorder.c", "-ldl"],
+        ["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, HERE / "power" / "recorder.c", "-ldl"],
         check=True,
     )
     state = folder / "state"
@@ -98,8 +95,8 @@ def recording(tmp_path_factory):
         for thread in threads:
             thread.start()
         began = time.monotonic()
-        while (time.monotonic() < began + 6 or not enough(promises)) and log.stat().st_size < 60_000_000:
-            assert time.monotonic() < began + 2 * GUARD * PATIENCE, promises
+        while log.stat().st_size < 60_000_000 and not (time.monotonic() - began > 6 and is_enough(promises)):
+            assert all(thread.is_alive() for thread in threads)
             time.sleep(0.05)
         for thread in threads:
             thread.finish()
@@ -118,7 +115,7 @@ def test_recorder_has_seen_everything(recording):
     got = {path: octets for path, octets in recorded.complete().items() if not path.endswith("-shm")}
     assert got.keys() == expected.keys()
     assert [p for p in got if got[p] != expected[p]] == []
-    assert enough(promises)
+    assert is_enough(promises)
 
 
 def mailbox(relay, account):
@@ -179,7 +176,7 @@ def check_point(recording, point, chance, folder):
     return wrong
 
 
-@pytest.mark.limit(60 + 6 * POINTS)
+@pytest.mark.limit(300 + 30 * POINTS)
 def test_power_cuts(recording, tmp_path):
     recorded, ready, promises, _, _ = recording
     chance = random.Random(SEED)
