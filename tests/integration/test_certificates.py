@@ -4,19 +4,21 @@ connections are open."""
 import datetime
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
 import wire
-from relay import DOMAIN, NO_RATE, Relay, Service, binary_path, run_martlet, wait_until
+from relay import DOMAIN, NO_RATE, Relay, Service, binary_path, free_offset, run_martlet, wait_until
 from timelimit import PATIENCE
 
 NAME = "chat.test"
-QUICK = 4  # seconds; the poll alone would take up to 60
+QUICK = 60  # seconds, only against hanging: files are seen to change at once, and would be looked at once a minute
 
 
 def openssl(*args):
@@ -65,7 +67,7 @@ def refused(tmp_path, cert, key):
     user = "user = root\n" if os.geteuid() == 0 else ""
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {tmp_path}/state\n{user}"
                       f"tls_external_cert_and_key = {cert} {key}\n")
-    done = run_martlet("serve", "--config", config, "--port-offset", "31500")
+    done = run_martlet("serve", "--config", config, "--port-offset", free_offset())
     assert done.returncode == 1
     return done.stderr
 
@@ -122,7 +124,8 @@ def test_replaced_files_are_taken_soon_without_losing_a_connection(tmp_path):
         with wire.Imap(relay.port(993)) as imap:
             new = make_pair(tmp_path / "new")
             shutil.move(new[0], cert)
-            time.sleep(1)  # half of the pair: logged once, the old one stays
+            wait_until(lambda: "does not match" in relay.log(), QUICK, "a look at half of the pair")
+            time.sleep(1)  # logged once, the old one stays
             assert presented(relay) == before
             assert relay.log().count("does not match") == 1
             shutil.move(new[1], key)
@@ -212,12 +215,18 @@ def test_chain_that_openssl_refuses_is_named_at_the_start(tmp_path):
     assert "a certificate of the chain is not acceptable" in refused(tmp_path, cert, key)
 
 
+@pytest.fixture
+def open_folder():
+    """That other users can look into. Those of pytest are not, and each of its runs shuts them again for all."""
+    with tempfile.TemporaryDirectory(prefix="martlet-open-") as name:
+        pathlib.Path(name).chmod(0o755)
+        yield pathlib.Path(name)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes user")
-def test_port_without_the_right_to_bind_it(tmp_path):
+def test_port_without_the_right_to_bind_it(open_folder):
+    tmp_path = open_folder
     state = tmp_path / "state"
-    for folder in (tmp_path, *tmp_path.parents):
-        if str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
     config = tmp_path / "martlet.ini"
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\n")
     done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config],
@@ -227,11 +236,9 @@ def test_port_without_the_right_to_bind_it(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes user")
-def test_unreadable_key_is_named(tmp_path):
+def test_unreadable_key_is_named(open_folder):
+    tmp_path = open_folder
     cert, key = make_pair(tmp_path)
-    for folder in (tmp_path, *tmp_path.parents):
-        if str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
     key.chmod(0o600)
     state = tmp_path / "state"
     state.mkdir()
@@ -239,7 +246,7 @@ def test_unreadable_key_is_named(tmp_path):
     config = tmp_path / "martlet.ini"
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\ntls_external_cert_and_key = {cert} {key}\n")
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config, "--port-offset", "31500"],
+        ["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config, "--port-offset", str(free_offset())],
         capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
     )
     assert done.returncode == 1 and "Permission denied" in done.stderr and "start as root" in done.stderr, done.stderr

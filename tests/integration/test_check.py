@@ -64,7 +64,7 @@ def test_all_is_well(checked):
     assert list(rows) == STEPS
     assert having(rows, "failed") == set() and having(rows, "skipped") == {"configuration", "push-gateway"}, rows
     for name in ("account-1", "account-2", "submission-465", "submission-587", "mail-443"):
-        assert 0 < rows[name]["ms"] < 5000
+        assert rows[name]["ms"] > 0
     assert "EXISTS" in rows["submission-465"]["text"] and "523" in rows["encryption"]["text"]
     assert run(checked, "queue", "list", "--json").stdout == ""
 

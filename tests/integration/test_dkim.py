@@ -50,7 +50,7 @@ BODIES = {
 
 
 def run(*command, data=b""):
-    return subprocess.run([str(c) for c in command], input=data, stdout=subprocess.PIPE, check=True, timeout=60 * PATIENCE).stdout
+    return subprocess.run([str(c) for c in command], input=data, stdout=subprocess.PIPE, check=True, timeout=240 * PATIENCE).stdout
 
 
 class Keys:

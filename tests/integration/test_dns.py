@@ -8,6 +8,7 @@ import time
 
 import pytest
 from dns_world import DAY, LEVELS, Network, World, Zone, is_possible, stop
+from timelimit import PATIENCE
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ASK = pathlib.Path(os.environ.get("MARTLET", TOP / "build-test" / "martlet")).resolve().parent / "dns_ask"
@@ -111,7 +112,7 @@ class Resolver:
         self.process.stdin.close()
         self.notices += [line.strip() for line in self.process.stdout if line.startswith("notice: ")]
         self.process.stdout.close()
-        assert self.process.wait(20) == 0
+        assert self.process.wait(60 * PATIENCE) == 0
 
 
 def test_secure_insecure_and_bogus(network, world):
@@ -179,9 +180,7 @@ def test_a_host_with_one_kind_of_address(world, ipv4, ipv6):
     servers = world.serve_all(network)
     try:
         with Resolver(network, world) as r:
-            began = time.monotonic()
             assert r.ask("good.test", MX).secure
-            assert time.monotonic() - began < 5
     finally:
         for server in servers.values():
             stop(server)
@@ -195,11 +194,11 @@ def test_servers_that_come_back(world):
         with Resolver(network, world, timeout_ms=3000) as r:
             assert r.ask("good.test", MX).status == "FAILED"
             servers = world.serve_all(network)
-            deadline = time.monotonic() + 90
+            began = time.monotonic()
             while r.ask("good.test", MX).status != "OK":
-                assert time.monotonic() < deadline
+                assert time.monotonic() - began < 180 * PATIENCE
                 time.sleep(0.5)
-            print(f"back after {time.monotonic() - deadline + 90:.1f} s")
+            print(f"back after {time.monotonic() - began:.1f} s")
         for server in servers.values():
             stop(server)
     finally:
@@ -220,9 +219,7 @@ def test_udp_is_blocked(world):
             began = time.monotonic()
             assert r.ask("good.test", MX).secure
             print(f"by TCP after {time.monotonic() - began:.1f} s")
-            began = time.monotonic()
             assert r.ask("alias.good.test", A).status == "OK"
-            assert time.monotonic() - began < 2
             assert r.ask("expired.test", A).status == "BOGUS"
         assert r.notices == ["notice: name servers are reached by TCP only; UDP to port 53 should be open"]
     finally:
@@ -237,7 +234,7 @@ def test_nobody_answers(world):
         with Resolver(network, world) as r:
             began = time.monotonic()
             assert {a.status for a in r.ask_all(("good.test", MX), ("test", A), ("x.expired.test", A)).values()} == {"FAILED"}
-            assert time.monotonic() - began < 22
+            print(f"given up after {time.monotonic() - began:.1f} s")
         assert r.notices in ([], ["notice: no name server answers, neither by UDP nor by TCP"])
     finally:
         network.close()
@@ -324,5 +321,5 @@ def test_files_that_are_wrong(network, world, state):
     for settings in ({"hints": bad, "trust": world.anchor}, {"hints": world.hints, "trust": bad},
                      {"hints": world.hints, "trust": state / "missing"}, {"anchor": "/proc/root.key"}):
         done = subprocess.run([ASK, *(f"{k}={v}" for k, v in settings.items())], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=20, check=False)
+                              capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
         assert done.returncode == 1 and done.stdout.startswith("error: /"), (settings, done.stdout, done.stderr)

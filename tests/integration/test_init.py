@@ -136,7 +136,7 @@ def test_a_relay_runs_from_it(tmp_path):
                 assert line in printed
     finally:
         relay.terminate()
-        relay.wait(30)
+        relay.wait(60 * PATIENCE)
     after = picture(tmp_path / "all" / "dkim"), picture(tmp_path / "all" / "tls")
     assert after[1] == before[1] and all(after[0][p][5] == v[5] for p, v in before[0].items())
 
@@ -175,7 +175,7 @@ print(inbox.select("INBOX"), inbox.fetch("1", "(RFC822.SIZE)")[0])
 def on_a_fresh_machine(folder, script, *args):
     command = ["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "sh", "-c", FRESH + script, "sh", folder, binary_path(), *args]
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).resolve().parents[1] / "lib"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120 * PATIENCE, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240 * PATIENCE, env=env)
     log = folder / "log"
     assert done.returncode == 0, (done.returncode, done.stdout, done.stderr, log.read_text() if log.exists() else "")
     return done.stdout

@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 from relay import binary_path, free_offset, run_martlet, wait_until
+from timelimit import GUARD, PATIENCE
 
 DOMAIN = "_mistakes.test"
 NOBODY = 65534
@@ -45,7 +46,7 @@ class Place:
         command += ["--port-offset", str(free_offset() if offset is None else offset)]
         command += ["--dry-run"] if dry else []
         return subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, timeout=20, check=False, env=ENV, cwd=self.path
+            list(map(str, command)), capture_output=True, text=True, timeout=GUARD * PATIENCE, check=False, env=ENV, cwd=self.path
         )
 
     def make_state(self):
@@ -57,7 +58,7 @@ class Place:
                 wait_until(lambda: self.is_ready() or relay.poll() is not None, 20, "the relay")
             finally:
                 relay.terminate()
-                relay.wait(20)
+                relay.wait(GUARD * PATIENCE)
         assert self.is_ready(), self.log()
         return self.state
 
@@ -298,7 +299,7 @@ def test_taken_port(place):
 def test_taken_port_says_how_its_holder_is_stopped(place):
     """A process that is named like that of Postfix."""
     offset = free_offset()
-    listen = "import socket,sys,time; s=socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(); print(1, flush=True); time.sleep(60)"
+    listen = "import socket,sys,time; s=socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(); print(1, flush=True); time.sleep(3600)"
     rename = "import ctypes; ctypes.CDLL(None).prctl(15, b'master', 0, 0, 0); "
     holder = subprocess.Popen(["python3", "-c", rename + listen, str(25 + offset)], stdout=subprocess.PIPE)
     try:
@@ -421,7 +422,7 @@ def test_second_relay(place):
             assert done.returncode == 0 and "a relay runs with its state directory now" in done.stdout, done
         finally:
             relay.terminate()
-            relay.wait(20)
+            relay.wait(GUARD * PATIENCE)
 
 
 # ---- disks ----
@@ -492,7 +493,7 @@ def test_folder_that_may_not_be_written(place):
     folder = place.path / "folder"
     folder.mkdir(0o755)
     command = [*AS_NOBODY, binary_path(), "dev", "--dir", folder / "run"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=20, check=False, env=ENV)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=GUARD * PATIENCE, check=False, env=ENV)
     refused(done, "run: Permission denied; --dir names another directory")
 
 

@@ -293,13 +293,13 @@ def kept():
         for w in words:
             with relay.imap(w.receiver) as imap:
                 messages.append(imap.wait_messages(2))
-        wait_until(lambda: relay.log().count("queue.") >= 2, 20, "a destination that cannot be reached")
+        wait_until(lambda: relay.log().count("queue.") >= 2, 60, "a destination that cannot be reached")
         running = Kept(relay, words)
         relay.stop()
         stopped = Kept(relay, words)
         relay.start()
         delete_all(relay, words)
-        wait_until(lambda: is_forgotten(relay, words), 60, "nothing of what was deleted")
+        wait_until(lambda: is_forgotten(relay, words), 180, "nothing of what was deleted")
         deleted = Kept(relay, words)
         relay.stop()
         yield {"running": running, "stopped": stopped, "deleted": deleted, "messages": messages}

@@ -15,7 +15,7 @@ import time
 import mail
 import pytest
 import wire
-from relay import DOMAIN, NO_RATE, STANDARD_PORTS, Relay, Service, run_martlet, wait_until
+from relay import DOMAIN, NO_RATE, STANDARD_PORTS, Relay, Service, free_offset, is_running, run_martlet, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -81,13 +81,17 @@ def test_sigterm_ends_soon_when_nothing_is_under_way():
         relay.imap(account).close()
         began = time.monotonic()
         relay.stop()
-        took = time.monotonic() - began
-        print(f"ended {took * 1000:.0f} ms after SIGTERM")
-        assert took < 1.5  # half a second; more is for a busy machine with sanitizers
+        print(f"ended {(time.monotonic() - began) * 1000:.0f} ms after SIGTERM")
+        assert "relay.connections_cut" not in relay.log(), "it waited for them, as long as it waits for anybody"
         half.close()
 
 
 # ---- dying ----
+
+
+def restarts(relay):
+    """Milliseconds from the death of a relay to the start of the next."""
+    return [int(ms) for ms in re.findall(r"parent.relay_died signal=9 ready=1 restart_ms=(\d+)", relay.log())]
 
 
 def test_who_can_crash_the_relay_buys_no_long_outage():
@@ -98,9 +102,7 @@ def test_who_can_crash_the_relay_buys_no_long_outage():
             relay.kill_child()
             relay.imap(account).close()
             wait_until(lambda n=n: relay.log().count("parent.ready") == n + 2, 10, "the next relay")
-        delays = [int(ms) for ms in re.findall(r"parent.relay_died signal=9 ready=1 restart_ms=(\d+)", relay.log())]
-        print("restarted after", delays, "ms")
-        assert delays[0] == 0 and len(delays) == 8 and 900 <= delays[-1] <= 1000
+        assert restarts(relay) == [0, 100, 200, 400, 800, 1000, 1000, 1000]
 
 
 def test_root_of_a_user_namespace():
@@ -128,15 +130,16 @@ def test_killed_relay_process_is_replaced_on_the_same_sockets():
         sender, receiver = relay.new_account(), relay.new_account()
         assert send_one(relay, sender, receiver)[0] == 250
         times = []
-        for _ in range(3):
+        for n in range(3):
             old = relay.kill_child()
             began = time.monotonic()
             with relay.imap(receiver) as imap:  # refused connections would raise
                 imap.ok("SELECT INBOX")
             times.append(time.monotonic() - began)
             assert relay.wait_for_child() != old
+            wait_until(lambda n=n: relay.log().count("parent.ready") == n + 2, 60, "its word that it is ready")
         print("served again after", ", ".join(f"{t * 1000:.0f} ms" for t in times))
-        assert max(times) < 5
+        assert restarts(relay) == [0, 100, 200]
         assert send_one(relay, sender, receiver)[0] == 250
         assert count(relay, receiver) == 2
 
@@ -148,7 +151,7 @@ def test_relay_ends_with_its_parent():
         child = relay.child_pid()
         relay.process.kill()
         relay.process.wait()
-        wait_until(lambda: not os.path.exists(f"/proc/{child}"), 10, "the end of the relay process")
+        wait_until(lambda: not is_running(child), 60, "the end of the relay process")
         relay.process = None
         relay.start()
         relay.imap(account).close()
@@ -157,7 +160,7 @@ def test_relay_ends_with_its_parent():
 def test_second_relay_on_one_store_is_refused():
     with Relay() as relay:
         done = run_martlet(
-            "dev", "--dir", relay.state, "--port-offset", relay.offset + 7, "--domain", DOMAIN, timeout=20
+            "dev", "--dir", relay.state, "--port-offset", free_offset(), "--domain", DOMAIN
         )
         assert done.returncode != 0
         relay.new_account()
@@ -315,7 +318,7 @@ def start_and_fail(*args):
 )
 def test_wrong_setting_is_named(tmp_path, key, value):
     text = start_and_fail(
-        "dev", "--dir", tmp_path, "--port-offset", "31500", "--domain", DOMAIN, "--set", f"{key}={value}"
+        "dev", "--dir", tmp_path, "--port-offset", free_offset(), "--domain", DOMAIN, "--set", f"{key}={value}"
     )
     assert key in text
 
@@ -330,10 +333,10 @@ def test_wrong_configuration_file_is_named_with_its_line(tmp_path):
     """File, line, key and reason, as the operator needs them."""
     path = tmp_path / "chatmail.ini"
     path.write_text(f"# a comment\n[params]\nmail_domain = {DOMAIN}\nmax_mailbox_size = 5x\n")
-    text = start_and_fail("serve", "--config", path, "--port-offset", "31500")
+    text = start_and_fail("serve", "--config", path, "--port-offset", free_offset())
     assert f"{path.name}:4" in text and "max_mailbox_size" in text, text
     path.write_text("[params]\nmax_mailbox_size = 5M\n")
-    text = start_and_fail("serve", "--config", path, "--port-offset", "31500")
+    text = start_and_fail("serve", "--config", path, "--port-offset", free_offset())
     assert "mail_domain" in text
 
 
@@ -356,14 +359,14 @@ def test_certificate_that_does_not_match_is_named(tmp_path):
         path = tmp_path / "chatmail.ini"
         path.write_text(f"[params]\nmail_domain = {DOMAIN}\nstate_dir = {tmp_path}/state\n"
                         f"{user}tls_external_cert_and_key = {pair[0]} {pair[1]}\n")
-        text = start_and_fail("serve", "--config", path, "--port-offset", "31500")
+        text = start_and_fail("serve", "--config", path, "--port-offset", free_offset())
         assert words in text, text
 
 
 def test_unusable_state_directory_is_named(tmp_path):
     path = tmp_path / "file"
     path.write_text("in the way")
-    text = start_and_fail("dev", "--dir", path, "--port-offset", "31500", "--domain", DOMAIN)
+    text = start_and_fail("dev", "--dir", path, "--port-offset", free_offset(), "--domain", DOMAIN)
     assert str(path) in text
 
 

@@ -101,6 +101,6 @@ def test_terminal_interrupt():
     with Relay(binary=release_binary_path()) as relay:
         relay.new_account()
         relay.signal(signal.SIGINT)
-        assert relay.process.wait(15) == 0
+        assert relay.process.wait(60) == 0
         relay.process = None
         relay.start()

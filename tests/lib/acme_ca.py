@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A certification authority on loopback: Debian's pebble, with pebble-challtestsrv as its DNS. A relay that shall use it
 runs in a mount namespace of its own, in which the CA is trusted and /etc/hosts holds what the test says."""
-import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +11,9 @@ import subprocess
 import tempfile
 import urllib.request
 
+from ports import free_port
 from relay import wait_until
+from timelimit import GUARD, PATIENCE
 
 NEEDED = ("pebble", "pebble-challtestsrv", "uacme", "unshare", "openssl")
 
@@ -21,26 +22,18 @@ def is_possible():
     return os.geteuid() == 0 and all(shutil.which(name) for name in NEEDED)
 
 
-def free_ports(n, address="127.0.0.1"):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for s in sockets:
-            s.bind((address, 0))
-        return [s.getsockname()[1] for s in sockets]
-
-
 def run(*args, cwd):
     subprocess.run([str(a) for a in args], cwd=cwd, check=True, capture_output=True)
 
 
-def make_trust(folder, name, address):
+def make_trust(folder):
     """A CA for pebble's own HTTPS; the package brings none."""
     new_key = ("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out")
     run(*new_key, "ca.key", cwd=folder)
     run("openssl", "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=test", "-days", "9", "-out", "ca.pem", cwd=folder)
     run(*new_key, "server.key", cwd=folder)
-    run("openssl", "req", "-new", "-key", "server.key", "-subj", f"/CN={name}", "-out", "server.csr", cwd=folder)
-    (folder / "names").write_text(f"subjectAltName=DNS:{name},IP:{address}\n")
+    run("openssl", "req", "-new", "-key", "server.key", "-subj", "/CN=localhost", "-out", "server.csr", cwd=folder)
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     run("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
         "-days", "9", "-extfile", "names", "-out", "server.pem", cwd=folder)
 
@@ -55,35 +48,28 @@ def enter(folder, hosts, first=""):
 
 
 class Authority:
-    """On `address`, which `name` leads to. With `name_server` (HOST:PORT) it asks that one; else a DNS of its own, by
-    which every name leads to 127.0.0.1."""
-
-    def __init__(
-        self, http_port, validity_s=90 * 86400, env=None, address="127.0.0.1", name="localhost", name_server=None
-    ):
-        self.address, self.name, self.name_server = address, name, name_server
+    def __init__(self, http_port, validity_s=90 * 86400, env=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-ca-"))
-        make_trust(self.folder, name, address)
+        make_trust(self.folder)
         self.trust = ssl.create_default_context(cafile=self.folder / "ca.pem")
-        self.env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", **(env or {})}
+        # By itself pebble refuses each twentieth nonce, and a client that meets several of them in a row gives up.
+        calm = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_NONCEREJECT": "0"}
+        self.env = {**os.environ, **calm, **(env or {})}
         self.processes = []
-        for attempt in range(3):
-            self._choose_ports(http_port, validity_s)
-            try:
-                self.start()
-                return
-            except TimeoutError as error:  # somebody else may have taken one of the ports meanwhile
-                story = self.story()
-                self.stop()
-                if attempt == 2:
-                    raise TimeoutError(f"{error}\n{story}") from None
+        self._configure(http_port, validity_s)
+        try:
+            self.start()
+        except TimeoutError as error:
+            story = self.story()
+            self.stop()
+            raise TimeoutError(f"{error}\n{story}") from None
 
-    def _choose_ports(self, http_port, validity_s):
-        self.port, self.management, self.dns, self.dns_management = free_ports(4, self.address)
-        self.url = f"https://{self.name}:{self.port}/dir"
-        self.settings = {
-            "listenAddress": f"{self.address}:{self.port}",
-            "managementListenAddress": f"{self.address}:{self.management}",
+    def _configure(self, http_port, validity_s):
+        self.port, self.management, self.dns, self.dns_management = (free_port() for _ in range(4))
+        self.url = f"https://localhost:{self.port}/dir"
+        settings = {
+            "listenAddress": f"127.0.0.1:{self.port}",
+            "managementListenAddress": f"127.0.0.1:{self.management}",
             "certificate": "server.pem",
             "privateKey": "server.key",
             "httpPort": http_port,
@@ -92,15 +78,13 @@ class Authority:
             "externalAccountBindingRequired": False,
             "certificateValidityPeriod": validity_s,
         }
+        (self.folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
 
     def start(self):
-        (self.folder / "pebble.json").write_text(json.dumps({"pebble": self.settings}))
-        if self.name_server is None:
-            self._run("pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}", "-http01", "", "-https01", "",
-                      "-tlsalpn01", "", "-management", f"127.0.0.1:{self.dns_management}", "-defaultIPv6", "")
-        name_server = self.name_server or f"127.0.0.1:{self.dns}"
-        self._run("pebble", "-config", "pebble.json", "-dnsserver", name_server, "-strict")
-        wait_until(lambda: self._answers() and self._resolves(), 10, "the CA")
+        self._run("pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}", "-http01", "", "-https01", "",
+                  "-tlsalpn01", "", "-management", f"127.0.0.1:{self.dns_management}", "-defaultIPv6", "")
+        self._run("pebble", "-config", "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns}", "-strict")
+        wait_until(lambda: self._answers() and self._accepts(self.dns_management), 10, "the CA")
 
     def _run(self, *args):
         with open(self.folder / "log", "ab") as log:
@@ -109,16 +93,15 @@ class Authority:
     def _answers(self):
         """It is this CA that does: its certificate is verified."""
         try:
-            with urllib.request.urlopen(f"https://{self.address}:{self.port}/dir", context=self.trust, timeout=5) as answer:
+            with urllib.request.urlopen(self.url, context=self.trust, timeout=GUARD * PATIENCE) as answer:
                 return answer.status == 200
         except OSError:
             return False
 
-    def _resolves(self):
-        if self.name_server is not None:
-            return True
+    @staticmethod
+    def _accepts(port):
         try:
-            socket.create_connection(("127.0.0.1", self.dns_management), 1).close()
+            socket.create_connection(("127.0.0.1", port), GUARD * PATIENCE).close()
         except OSError:
             return False
         return True
@@ -136,8 +119,8 @@ class Authority:
 
     def root(self):
         """The certificate that what it issues is verified by."""
-        url = f"https://{self.address}:{self.management}/roots/0"
-        with urllib.request.urlopen(url, context=self.trust, timeout=10) as answer:
+        url = f"https://127.0.0.1:{self.management}/roots/0"
+        with urllib.request.urlopen(url, context=self.trust, timeout=GUARD * PATIENCE) as answer:
             return answer.read().decode()
 
     def wrapper(self, hosts):

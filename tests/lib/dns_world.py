@@ -137,7 +137,7 @@ class World:
             "remote-control:\n  control-enable: no\n" + zones)
         server = network.popen(shutil.which("nsd", path="/usr/sbin:/usr/bin"), "-d", "-c", config)
         self.servers.append(server)
-        deadline = time.monotonic() + 10 * PATIENCE
+        deadline = time.monotonic() + 60 * PATIENCE
         while not self.is_up(network, addresses[0], port):
             assert server.poll() is None and time.monotonic() < deadline, (self.folder / f"{name}.log").read_text()
             time.sleep(0.05)
@@ -169,7 +169,7 @@ def stop(server):
     if server.poll() is None:
         server.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(5)
+            server.wait(30)
     if server.poll() is None:
         server.kill()
         server.wait()

@@ -17,7 +17,7 @@ LATER = b"UNAVAILABLE"
 def pressure(relay):
     """{cause: {"level", "taken", "limit"}} as `martlet status` has it."""
     done = subprocess.run(
-        [relay.binary, "status", "--dir", relay.state, "--json"], capture_output=True, text=True, timeout=30 * PATIENCE
+        [relay.binary, "status", "--dir", relay.state, "--json"], capture_output=True, text=True, timeout=60 * PATIENCE
     )
     return json.loads(done.stdout)["pressure"]
 
@@ -53,20 +53,20 @@ def assert_no_new_account(*connections):
 def is_let_in(port, tls=True):
     """Whether a new connection gets as far as its greeting."""
     with contextlib.suppress(OSError, wire.Closed, AssertionError):
-        with wire.Connection(port, tls=tls, timeout=20) as c:
+        with wire.Connection(port, tls=tls) as c:
             return not re.match(rb"421 |\* BYE|HTTP/1.1 503", c.read_line())
     return False
 
 
 def last_words(port):
     """What a connection in clear text reads until it is closed."""
-    with wire.Connection(port, tls=False, timeout=20) as c:
+    with wire.Connection(port, tls=False) as c:
         return c.read_to_end()
 
 
-def wait_message(relay, account, message_id, timeout=30):
+def wait_message(relay, account, message_id, timeout=60):
     deadline = time.monotonic() + timeout * PATIENCE
-    with relay.imap(account, timeout=timeout) as imap:
+    with relay.imap(account) as imap:
         while time.monotonic() < deadline:
             imap.ok("SELECT INBOX")
             if message_id in imap.message_ids().values():
@@ -87,7 +87,8 @@ def account_again(relay):
 
     def try_once():
         account = Account.invent()
-        with relay.imap() as imap:
+        with contextlib.suppress(OSError, wire.Closed), relay.imap() as imap:
             return account if try_login(imap, account).status == b"OK" else None
+        return None
 
-    return wait_until(try_once, 10, "new accounts")
+    return wait_until(try_once, 60, "new accounts")

@@ -87,12 +87,14 @@ static uint32_t at_most(uint32_t ms, uint32_t max_ms) {
     return ms < max_ms ? ms : max_ms;
 }
 
-static void schedule_restart(struct parent *p) {
+// Returns in how many milliseconds.
+static uint32_t schedule_restart(struct parent *p) {
     uint64_t now = clock_mono_ms();
     uint32_t max_ms = p->is_ready ? BACKOFF_READY_MAX_MS : BACKOFF_MAX_MS;
-    p->backoff_ms = now - p->started_ms >= LIFE_THAT_COUNTS_MS ? 0 : at_most(p->backoff_ms, max_ms);
-    p->restart_at_ms = now + p->backoff_ms;
-    p->backoff_ms = p->backoff_ms == 0 ? BACKOFF_FIRST_MS : at_most(p->backoff_ms * 2, max_ms);
+    uint32_t pause_ms = now - p->started_ms >= LIFE_THAT_COUNTS_MS ? 0 : at_most(p->backoff_ms, max_ms);
+    p->restart_at_ms = now + pause_ms;
+    p->backoff_ms = pause_ms == 0 ? BACKOFF_FIRST_MS : at_most(pause_ms * 2, max_ms);
+    return pause_ms;
 }
 
 static void start_relay(struct parent *p) {
@@ -103,7 +105,7 @@ static void start_relay(struct parent *p) {
     if (p->pid < 0) {
         log_error("parent.spawn_failed", "error=\"%s\"", strerror(errno));
         p->pid = 0;
-        schedule_restart(p);
+        (void)schedule_restart(p);
         return;
     }
     watchdog_on_start(&p->watchdog, p->started_ms);
@@ -117,9 +119,7 @@ static void end(struct parent *p, int exit_status) {
     p->exit_status = exit_status;
 }
 
-static void log_death(const struct parent *p, int status) {
-    uint64_t now = clock_mono_ms();
-    unsigned restart_ms = p->restart_at_ms > now ? (unsigned)(p->restart_at_ms - now) : 0;
+static void log_death(const struct parent *p, int status, unsigned restart_ms) {
     if (WIFSIGNALED(status))
         log_error("parent.relay_died", "signal=%d ready=%d restart_ms=%u", WTERMSIG(status), p->is_ready, restart_ms);
     else
@@ -156,8 +156,7 @@ static void on_relay_end(struct parent *p, int status) {
             (void)fprintf(stderr, "martlet: the relay ended at its start (status %d)\n", WEXITSTATUS(status));
         end(p, 1);
     } else if (p->state == PARENT_SERVING) {
-        schedule_restart(p);
-        log_death(p, status);
+        log_death(p, status, schedule_restart(p));
         notify_status("starting again: the relay has died");
         answered(p);
     }
