@@ -93,9 +93,10 @@ def children_of(pid):
 
 
 def is_relay(pid):
-    """Of the parent's children: not a helper."""
+    """Of the parent's children: not a helper. An emulator and the program that it runs may come before the arguments."""
     with contextlib.suppress(OSError):
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2] == [b"relay"]
+        words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return words[3 if words[0].startswith(b"/usr/bin/qemu-") else 1 :][:1] == [b"relay"]
     return False
 
 
