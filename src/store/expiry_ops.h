@@ -59,10 +59,10 @@ struct store_expiry_find {
 struct store_expiry_find *store_expiry_find_new(enum store_expiry_rule rule, const struct store_expiry_bounds *bounds);
 
 // Takes messages out as EXPUNGE does: sessions are told with origin 0, a body goes with its last entry. WRITE. Does as
-// many as fit the budget of a slice, one at least; those that are gone count as done. With account_id it is
-// for a crowded account: nothing more goes once that uses no more than STORE_RELIEVED_PERCENT, which counts as done;
-// and when all is done, the account is not crowded any more, or is looked at again in next_hour. STORE_NOT_FOUND:
-// nothing of it was there, which counts as done.
+// many as fit the budget of a slice, one at least, a few whatever the clock says; those that are gone count as done.
+// With account_id it is for a crowded account: nothing more goes once that uses no more than STORE_RELIEVED_PERCENT,
+// which counts as done; and when all is done, the account is not crowded any more, or is looked at again in next_hour.
+// STORE_NOT_FOUND: nothing of it was there, which counts as done.
 enum { STORE_EXPIRY_SLICE_MAX = 64, STORE_EXPIRY_SLICE_US = 500, STORE_EXPIRY_SLICE_OCTETS = 256 * 1024 };
 struct store_expiry_remove {
     struct store_op op;

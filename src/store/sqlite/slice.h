@@ -19,10 +19,11 @@ static inline struct slice_budget slice_budget_new(void) {
 }
 
 // Counts one message that was erased. False: it was the last one of the slice. Erasing a body in the database writes
-// zeros over it; one in a file is an unlink after the commit, whatever its size.
+// zeros over it; one in a file is an unlink after the commit, whatever its size. The clock has no say over the first
+// few: a slow or busy machine would otherwise make a commit, which costs more than they do, for each.
 static inline bool slice_budget_take(struct slice_budget *b, uint64_t octets) {
-    enum { FILE_OCTETS = 4096, INLINE_MAX = 64 * 1024 };
+    enum { FILE_OCTETS = 4096, INLINE_MAX = 64 * 1024, LEAST = 8 };
     b->octets += octets <= INLINE_MAX ? octets : FILE_OCTETS;
     return ++b->n < STORE_EXPIRY_SLICE_MAX && b->octets < STORE_EXPIRY_SLICE_OCTETS &&
-           clock_mono_us() - b->began_us < STORE_EXPIRY_SLICE_US;
+           (b->n < LEAST || clock_mono_us() - b->began_us < STORE_EXPIRY_SLICE_US);
 }
