@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // For tests: this room's verifier and signers on standard input and output, so that other implementations can be set
 // against them.
-//     dkim_tool verify DOMAIN NOW KEYS     prints the verdict and why; KEYS has lines "query-name text", where the
-//                                          text "!" stands for a look-up that failed
+//     dkim_tool verify DOMAIN NOW KEYS [FILE]...   prints the verdict and why, a line for each file; KEYS has lines
+//                                          "query-name text", where the text "!" stands for a look-up that failed
 //     dkim_tool sign TAGS PEM              any tags (bh= and b= are added), any canonicalisation
 //     dkim_tool relay DOMAIN NOW SELECTOR PEM [SELECTOR PEM]   the relay's own signer
 //     dkim_tool keygen rsa|ed25519         prints PEM
@@ -61,9 +61,9 @@ static void answer(struct dkim_verifier *v, const char *name, FILE *keys) {
         free((char *)texts[i].ptr);
 }
 
-static int verify(char **argv) {
+static int verify(char **argv, FILE *f) {
     struct buf message;
-    read_all(stdin, &message);
+    read_all(f, &message);
     FILE *keys = fopen(argv[2], "r");
     ASSERT(keys != NULL);
     struct slice all = buf_slice(&message);
@@ -87,6 +87,16 @@ static int verify(char **argv) {
     dkim_verifier_free(v);
     fclose(keys);
     buf_done(&message);
+    return 0;
+}
+
+static int verify_files(char **argv, char **paths, int n) {
+    for (int i = 0; i < n; i++) {
+        FILE *f = fopen(paths[i], "r");
+        ASSERT(f != NULL);
+        (void)verify(argv, f);
+        fclose(f);
+    }
     return 0;
 }
 
@@ -146,7 +156,9 @@ static int print_key(struct dkim_private_key *key, bool (*write)(const struct dk
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "";
     if (strcmp(verb, "verify") == 0 && argc == 5)
-        return verify(argv + 2);
+        return verify(argv + 2, stdin);
+    if (strcmp(verb, "verify") == 0 && argc > 5)
+        return verify_files(argv + 2, argv + 5, argc - 5);
     if (strcmp(verb, "sign") == 0 && argc == 4)
         return sign(argv + 2);
     if (strcmp(verb, "relay") == 0 && argc >= 6)
