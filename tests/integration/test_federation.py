@@ -82,7 +82,7 @@ def test_deferred_while_both_are_blocked(two):
     here.host.unblock()
     for message_id in ids:
         received(there, bob, message_id)
-    wait_until(lambda: "no mail waits" in queue_of(here), 10, "an empty queue")
+    wait_until(lambda: there.domain not in queue_of(here), GUARD, "an empty queue")
 
 
 def test_waiting_mail_outlives_a_kill(two):

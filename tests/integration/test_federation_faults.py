@@ -193,3 +193,4 @@ def test_silent_server_does_not_delay_others(here, alice, site, internet):
     here.start()
     over.set()
     assert len(waiting) == 5
+    queue_command(here, "drop", dead.domain)
