@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""docs/troubleshooting.md under a booted systemd: what it tells an operator to type is typed as it stands there, and what it
-quotes is what is said. For tools/test-package; the relay of the site runs, with a certificate of its CA."""
+"""docs/troubleshooting.md under a booted systemd: what it tells an operator to type is typed as it stands there, and
+what it quotes is what is said. For tools/test-package; the relay of the site runs, with a certificate of its CA."""
 import contextlib
 import pathlib
 import re
@@ -60,7 +60,7 @@ def drop_in(site, lines):
 
 
 def why_not(page):
-    """It does not start; what its last line says, which is what `serve --dry-run` says."""
+    """What the last line of the program says about a start that fails."""
     assert page.site.attempt("systemctl", "restart", "martlet")[0] != 0
     said = page.type("journalctl -t martlet -n 1")
     page.site.do("systemctl", "stop", "martlet")
