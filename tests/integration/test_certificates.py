@@ -74,8 +74,9 @@ def refused(tmp_path, cert, key):
 
 def test_good_pair(tmp_path):
     with service(*make_pair(tmp_path)) as relay:
-        # That this machine allows few descriptors is another matter.
-        assert not [x for x in relay.log().splitlines() if x.startswith("warning") and "few_descriptors" not in x]
+        # That this machine allows few descriptors, or is an emulator that confines nobody, is another matter.
+        warnings = [x for x in relay.log().splitlines() if x.startswith("warning")]
+        assert not [x for x in warnings if not re.search(r"few_descriptors|relay\.sandbox", x)]
         status, facts = told(relay)
         assert status == 0 and facts["source"] == "files" and facts["issuer"] == "Own CA" and facts["public"], facts
         assert re.search("days_left=(89|90)", relay.log())  # by when within the second it was made
