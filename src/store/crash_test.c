@@ -87,7 +87,7 @@ static void test_killed(void **state) {
         assert_string_equal(fixture_verify(&f, &n), "");
         fixture_open(&f);
     }
-    assert_true(before > ROUNDS / 2);
+    assert_true(before > ROUNDS);
     fixture_done(&f);
 }
 

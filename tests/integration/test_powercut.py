@@ -4,7 +4,8 @@ kept, lost or torn at random. A relay that starts on what is left must have ever
 that point, once, and nothing that a client had expunged. Mail for a server that does not answer must still wait for it.
 
 The program under test is the release build (MARTLET_RELEASE): a sanitizer and a preloaded library do not go together.
-POWER_POINTS sets the number of points (30), POWER_SEED makes a run repeatable.
+POWER_POINTS sets the number of points (30), POWER_SEED makes a run repeatable; TEST_CC is the compiler for that program's kind of
+machine.
 """
 import json
 import os
@@ -24,6 +25,7 @@ sys.path.insert(0, str(HERE / "power"))
 from replay import Log  # noqa: E402
 
 POINTS = int(os.environ.get("POWER_POINTS", "30"))
+CC = os.environ.get("TEST_CC", "cc").split()
 SEED = int(os.environ.get("POWER_SEED", time.time_ns() % 1_000_000))
 
 
@@ -64,7 +66,7 @@ def recording(tmp_path_factory):
     folder = tmp_path_factory.mktemp("power")
     library, log = folder / "recorder.so", folder / "log"
     subprocess.run(
-        ["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, HERE / "power" / "recorder.c", "-ldl"],
+        [*CC, "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, HERE / "power" / "recorder.c", "-ldl"],
         check=True,
     )
     state = folder / "state"

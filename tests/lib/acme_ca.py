@@ -26,14 +26,14 @@ def run(*args, cwd):
     subprocess.run([str(a) for a in args], cwd=cwd, check=True, capture_output=True)
 
 
-def make_trust(folder):
+def make_trust(folder, name, address):
     """A CA for pebble's own HTTPS; the package brings none."""
     new_key = ("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out")
     run(*new_key, "ca.key", cwd=folder)
     run("openssl", "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=test", "-days", "9", "-out", "ca.pem", cwd=folder)
     run(*new_key, "server.key", cwd=folder)
-    run("openssl", "req", "-new", "-key", "server.key", "-subj", "/CN=localhost", "-out", "server.csr", cwd=folder)
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    run("openssl", "req", "-new", "-key", "server.key", "-subj", f"/CN={name}", "-out", "server.csr", cwd=folder)
+    (folder / "names").write_text(f"subjectAltName=DNS:{name},IP:{address}\n")
     run("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
         "-days", "9", "-extfile", "names", "-out", "server.pem", cwd=folder)
 
@@ -48,9 +48,15 @@ def enter(folder, hosts, first=""):
 
 
 class Authority:
-    def __init__(self, http_port, validity_s=90 * 86400, env=None):
+    """On `address`, which `name` leads to. With `name_server` (HOST:PORT) it asks that one; else a DNS of its own, by
+    which every name leads to 127.0.0.1."""
+
+    def __init__(
+        self, http_port, validity_s=90 * 86400, env=None, address="127.0.0.1", name="localhost", name_server=None
+    ):
+        self.address, self.name, self.name_server = address, name, name_server
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-ca-"))
-        make_trust(self.folder)
+        make_trust(self.folder, name, address)
         self.trust = ssl.create_default_context(cafile=self.folder / "ca.pem")
         # By itself pebble refuses each twentieth nonce, and a client that meets several of them in a row gives up.
         calm = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_NONCEREJECT": "0"}
@@ -66,10 +72,10 @@ class Authority:
 
     def _configure(self, http_port, validity_s):
         self.port, self.management, self.dns, self.dns_management = (free_port() for _ in range(4))
-        self.url = f"https://localhost:{self.port}/dir"
-        settings = {
-            "listenAddress": f"127.0.0.1:{self.port}",
-            "managementListenAddress": f"127.0.0.1:{self.management}",
+        self.url = f"https://{self.name}:{self.port}/dir"
+        self.settings = {
+            "listenAddress": f"{self.address}:{self.port}",
+            "managementListenAddress": f"{self.address}:{self.management}",
             "certificate": "server.pem",
             "privateKey": "server.key",
             "httpPort": http_port,
@@ -78,13 +84,15 @@ class Authority:
             "externalAccountBindingRequired": False,
             "certificateValidityPeriod": validity_s,
         }
-        (self.folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
 
     def start(self):
-        self._run("pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}", "-http01", "", "-https01", "",
-                  "-tlsalpn01", "", "-management", f"127.0.0.1:{self.dns_management}", "-defaultIPv6", "")
-        self._run("pebble", "-config", "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns}", "-strict")
-        wait_until(lambda: self._answers() and self._accepts(self.dns_management), 10, "the CA")
+        (self.folder / "pebble.json").write_text(json.dumps({"pebble": self.settings}))
+        if self.name_server is None:
+            self._run("pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}", "-http01", "", "-https01", "",
+                      "-tlsalpn01", "", "-management", f"127.0.0.1:{self.dns_management}", "-defaultIPv6", "")
+        name_server = self.name_server or f"127.0.0.1:{self.dns}"
+        self._run("pebble", "-config", "pebble.json", "-dnsserver", name_server, "-strict")
+        wait_until(lambda: self._answers() and self._resolves(), 10, "the CA")
 
     def _run(self, *args):
         with open(self.folder / "log", "ab") as log:
@@ -93,15 +101,17 @@ class Authority:
     def _answers(self):
         """It is this CA that does: its certificate is verified."""
         try:
-            with urllib.request.urlopen(self.url, context=self.trust, timeout=GUARD * PATIENCE) as answer:
+            url = f"https://{self.address}:{self.port}/dir"
+            with urllib.request.urlopen(url, context=self.trust, timeout=GUARD * PATIENCE) as answer:
                 return answer.status == 200
         except OSError:
             return False
 
-    @staticmethod
-    def _accepts(port):
+    def _resolves(self):
+        if self.name_server is not None:
+            return True
         try:
-            socket.create_connection(("127.0.0.1", port), GUARD * PATIENCE).close()
+            socket.create_connection(("127.0.0.1", self.dns_management), GUARD * PATIENCE).close()
         except OSError:
             return False
         return True
@@ -119,7 +129,7 @@ class Authority:
 
     def root(self):
         """The certificate that what it issues is verified by."""
-        url = f"https://127.0.0.1:{self.management}/roots/0"
+        url = f"https://{self.address}:{self.management}/roots/0"
         with urllib.request.urlopen(url, context=self.trust, timeout=GUARD * PATIENCE) as answer:
             return answer.read().decode()
 
