@@ -32,6 +32,7 @@ static int64_t next(int64_t real_ns) {
     return ns;
 }
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the C library's are reserved
 int clock_gettime(clockid_t which, struct timespec *ret) {
     if (which != CLOCK_MONOTONIC && which != CLOCK_MONOTONIC_COARSE && which != CLOCK_MONOTONIC_RAW)
         return (int)syscall(SYS_clock_gettime, which, ret);

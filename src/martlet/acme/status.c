@@ -60,9 +60,9 @@ static int64_t take_time(const json_t *from, const char *key) {
     return at > 0 ? at : 0;
 }
 
-void acme_status_parse(struct slice octets, struct acme_status *ret) {
+void acme_status_parse(struct slice text, struct acme_status *ret) {
     *ret = (struct acme_status){0};
-    json_t *from = json_loadb(octets.ptr, octets.len, 0, NULL);
+    json_t *from = json_loadb(text.ptr, text.len, 0, NULL);
     ret->last_attempt_s = take_time(from, "last_attempt");
     ret->next_attempt_s = take_time(from, "next_attempt");
     json_int_t failures = json_integer_value(json_object_get(from, "failures"));
