@@ -89,7 +89,7 @@ def try_looking(page):
     for name in ("martlet_refused_accounts_total", 'martlet_imap_logins_total{verdict="unavailable"}'):
         page.expect(name, metrics)
     assert "martlet_inbound_messages_total{" in metrics
-    assert "Status: \"serving, " in page.type("systemctl status martlet")
+    wait_until(lambda: "Status: \"serving, " in page.type("systemctl status martlet"), 120, "the first sign of life")
     assert "parent.ready" in page.type("journalctl -u martlet")
     assert "support" not in page.type("journalctl -u martlet -g store", (0, 1))
     page.type("timedatectl set-ntp true")
