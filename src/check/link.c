@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -121,6 +122,7 @@ static void expect_name(SSL *ssl, const struct check_tls *how) {
     if (!is_address(how->name)) {
         ASSERT(SSL_set_tlsext_host_name(ssl, how->name) == 1);
         ASSERT(how->any_certificate || SSL_set1_host(ssl, how->name) == 1);
+        SSL_set_hostflags(ssl, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     } else if (!how->any_certificate) {
         ASSERT(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), how->name) == 1);
     }

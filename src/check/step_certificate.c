@@ -1,31 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The certificate as a client sees it (RFC 5280, RFC 9525).
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "check/step.h"
 #include "net/certificate_life.h"
+#include "net/certificate_read.h"
 
 enum { DAY_S = 86400 };
 
-static int64_t unix_time(const ASN1_TIME *t) {
-    struct tm tm;
-    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
-}
-
-static bool covers(X509 *cert, const char *name) {
-    struct net_address a = {0};
-    if (net_address_parse(slice_from_cstr(name), &a))
-        return X509_check_ip_asc(cert, name, 0) == 1;
-    return X509_check_host(cert, name, strlen(name), 0, NULL) == 1;
-}
-
 // Clients that cannot check it know the relay by its key, and look at neither name nor time.
 static enum check_verdict judge_self_signed(X509 *cert, const struct check *c, struct check_result *r) {
-    if (!covers(cert, c->name))
+    if (!certificate_read_is_for(cert, c->name))
         return check_fail(r,
                           "it is self-signed and not for %s; clients that ask for the name refuse it: give one with "
                           "tls_external_cert_and_key, or remove STATE/tls for a new one, and restart",
@@ -44,20 +32,20 @@ static void list_missing(X509 *cert, const struct check *c, char *ret, size_t si
         char name[CHECK_DOMAIN_SIZE + 16];
         (void)snprintf(name, sizeof(name), "%s.%s", more[i], c->name);
         size_t len = strlen(ret);
-        if (!covers(cert, name))
+        if (!certificate_read_is_for(cert, name))
             (void)snprintf(ret + len, size - len, "%s%s", len == 0 ? "; not for " : ", ", name);
     }
 }
 
 static enum check_verdict judge_public(X509 *cert, long verified, const struct check *c, struct check_result *r) {
-    int64_t now = clock_wall_s(), from = unix_time(X509_get0_notBefore(cert)),
-            until = unix_time(X509_get0_notAfter(cert));
+    int64_t now = clock_wall_s(), from = certificate_read_time(X509_get0_notBefore(cert)),
+            until = certificate_read_time(X509_get0_notAfter(cert));
     if (now < from)
         return check_fail(r, "it is not valid yet; set this machine's clock, which may be slow");
     if (now >= until)
         return check_fail(r, "it expired %lld days ago; renew it: `martlet certificate` says what stands in the way",
                           (long long)((now - until) / DAY_S));
-    if (!covers(cert, c->name))
+    if (!certificate_read_is_for(cert, c->name))
         return check_fail(r, "it is not for %s; get one for this name: see `martlet certificate`", c->name);
     if (verified != X509_V_OK)
         return check_fail(r, "clients cannot check it (%s); see `martlet certificate`",

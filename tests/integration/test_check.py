@@ -165,8 +165,9 @@ def test_an_address_has_made_its_accounts():
         failed(check(relay, code=1), {"account-2": "max_new_accounts_per_hour"})
 
 
-def test_a_certificate_for_another_name(tmp_path):
-    cert, key = certificate(tmp_path, "somebody.else.test")
+@pytest.mark.parametrize("name, alternative", [("somebody.else.test", True), (DOMAIN, False)], ids=["name", "place"])
+def test_a_certificate_for_another_name(tmp_path, name, alternative):
+    cert, key = certificate(tmp_path, name, alternative)
     with Service(settings={"tls_external_cert_and_key": f"{cert} {key}"}) as relay:
         done = run_martlet("check", "--json", "--config", relay.config_path)
         rows = {row["step"]: row for row in json.loads(done.stdout)["steps"]}

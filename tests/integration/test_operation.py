@@ -201,7 +201,8 @@ def fresh_extensions(relay, account):
         return smtp.extensions
 
 
-def certificate(folder, name=DOMAIN):
+def certificate(folder, name=DOMAIN, alternative=True):
+    """Of a certificate without the alternative name, the name stands only where clients no longer look (RFC 9525)."""
     cert, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
         [
@@ -217,8 +218,7 @@ def certificate(folder, name=DOMAIN):
             "30",
             "-subj",
             f"/CN={name}",
-            "-addext",
-            f"subjectAltName=DNS:{name}",
+            *(["-addext", f"subjectAltName=DNS:{name}"] if alternative else []),
             "-keyout",
             key,
             "-out",

@@ -9,11 +9,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/hex.h"
 #include "base/panic.h"
 #include "net/certificate_life.h"
+#include "net/certificate_read.h"
 
 enum {
     DAY_S = 86400,
@@ -60,11 +60,6 @@ static EVP_PKEY *read_key(struct slice pem) {
     BIO_free(bio);
     ERR_clear_error();
     return key;
-}
-
-static int64_t time_of(const ASN1_TIME *t) {
-    struct tm tm;
-    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
 // What a stranger wrote into a certificate goes to terminals and logs.
@@ -147,16 +142,9 @@ bool certificate_literal(const char *domain, char ret[CERTIFICATE_ADDRESS_SIZE])
     return true;
 }
 
-static bool covers(X509 *leaf, const char *name) {
-    unsigned char address[16];
-    if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
-        return X509_check_ip_asc(leaf, name, 0) == 1;
-    return X509_check_host(leaf, name, strlen(name), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
-}
-
 bool certificate_covers(struct slice cert_pem, const char *name) {
     X509 *leaf = read_leaf(cert_pem);
-    bool ret = leaf != NULL && covers(leaf, name);
+    bool ret = leaf != NULL && certificate_read_is_for(leaf, name);
     X509_free(leaf);
     return ret;
 }
@@ -193,7 +181,7 @@ static void check_names(struct certificate_report *r, const struct certificate_q
     char address[CERTIFICATE_ADDRESS_SIZE];
     bool is_literal = certificate_literal(q->domain, address);
     const char *domain = is_literal ? address : q->domain;
-    r->covers_domain = covers(leaf, domain);
+    r->covers_domain = certificate_read_is_for(leaf, domain);
     if (!r->covers_domain && is_literal)
         find(r, CERTIFICATE_WARNING, "the certificate is not for the address of this relay: clients will refuse it");
     else if (!r->covers_domain)
@@ -206,7 +194,7 @@ static void check_names(struct certificate_report *r, const struct certificate_q
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         char name[300];
         (void)snprintf(name, sizeof(name), "%s.%s", prefixes[i], q->domain);
-        if (!covers(leaf, name))
+        if (!certificate_read_is_for(leaf, name))
             find(r, CERTIFICATE_NOTE, "the certificate is not for %s; add the name when DNS has it", name);
     }
 }
@@ -248,8 +236,8 @@ void certificate_check(const struct certificate_question *q, struct certificate_
         return;
     }
     ret->is_readable = true;
-    ret->not_before_s = time_of(X509_get0_notBefore(leaf));
-    ret->not_after_s = time_of(X509_get0_notAfter(leaf));
+    ret->not_before_s = certificate_read_time(X509_get0_notBefore(leaf));
+    ret->not_after_s = certificate_read_time(X509_get0_notAfter(leaf));
     read_names(ret, leaf);
     read_issuer(ret, leaf);
     read_fingerprint(ret, leaf);
