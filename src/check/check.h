@@ -21,7 +21,7 @@ struct check_result {
     const char *name; // stable: "port-25"
     enum check_verdict verdict;
     double ms;                  // what the step is about: until EXISTS, until the login is answered; else all of it
-    char text[CHECK_TEXT_SIZE]; // one sentence; of a failure also what to do about it
+    char text[CHECK_TEXT_SIZE]; // one printable line; of a failure also what to do about it
 };
 
 struct check_settings {

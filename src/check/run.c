@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/printable.h"
 #include "check/step.h"
 #include "config/value.h"
 
@@ -58,15 +59,12 @@ static bool is_stopped(const struct run *run) {
     return run->settings->stop != NULL && *run->settings->stop;
 }
 
-// What a server has said must not act on the terminal that shows it: neither C0 nor C1 (in UTF-8) of ISO 6429.
+// What a server has said must not act on the terminal that shows it; and a sentence is one line.
 static void make_harmless(char *text) {
-    for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
-        bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
-        if (is_c1)
-            *p++ = '?';
-        if (is_c1 || *p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
+    printable_make(text);
+    for (; *text != '\0'; text++)
+        if (*text == '\n' || *text == '\t')
+            *text = '?';
 }
 
 static void tell(struct run *run, struct check_result *r, enum check_verdict verdict, uint64_t begun_us) {
@@ -83,7 +81,9 @@ static void set_limit(struct run *run, uint32_t limit_ms) {
     run->check.limit.until_ms = until < run->until_ms ? until : run->until_ms;
 }
 
-static enum check_verdict run_or_skip(struct run *run, const struct step *s, struct check_result *r) {
+// `port` is NULL but for check_step_port(), which has it and no `run`.
+static enum check_verdict run_or_skip(struct run *run, const struct step *s, const struct check_port *port,
+                                      struct check_result *r) {
     unsigned missing = s->needs & ~run->check.has;
     if ((missing & CHECK_NEEDS_RELAY) != 0)
         return check_skip(r, "the relay does not run");
@@ -91,30 +91,18 @@ static enum check_verdict run_or_skip(struct run *run, const struct step *s, str
         return check_skip(r, "it takes two accounts");
     if (clock_mono_ms() >= run->until_ms)
         return check_fail(r, "the test had no time left for it; look for what was slow above");
-    return s->run(&run->check, r);
+    return port != NULL ? check_step_port(&run->check, port, r) : s->run(&run->check, r);
 }
 
-static void run_step(struct run *run, const struct step *s) {
+static void run_step(struct run *run, const struct step *s, const struct check_port *port) {
     // What nobody asked for is not mentioned.
     if (is_stopped(run) || ((s->needs & CHECK_NEEDS_PEER) != 0 && run->settings->peer == NULL))
         return;
     struct check_result r = {.name = s->name};
     uint64_t begun_us = clock_mono_us();
     set_limit(run, s->limit_ms);
-    enum check_verdict verdict = run_or_skip(run, s, &r);
+    enum check_verdict verdict = run_or_skip(run, s, port, &r);
     if (!is_stopped(run)) // what an interrupted step says is about the interruption
-        tell(run, &r, verdict, begun_us);
-}
-
-static void run_port(struct run *run, const struct check_port *port) {
-    if (is_stopped(run))
-        return;
-    struct check_result r = {.name = port->name};
-    uint64_t begun_us = clock_mono_us();
-    set_limit(run, STEP_MS);
-    enum check_verdict verdict = (run->check.has & CHECK_NEEDS_RELAY) != 0 ? check_step_port(&run->check, port, &r)
-                                                                           : check_skip(&r, "the relay does not run");
-    if (!is_stopped(run))
         tell(run, &r, verdict, begun_us);
 }
 
@@ -191,11 +179,13 @@ enum check_end check_run(const struct check_settings *s, char ret_error[CHECK_CO
     enum check_end end = CHECK_CANNOT_BEGIN;
     if (prepare(&run, ret_error)) {
         for (size_t i = 0; i < ARRAY_LEN(before_ports); i++)
-            run_step(&run, &before_ports[i]);
-        for (size_t i = 0; i < check_n_ports; i++)
-            run_port(&run, &check_ports[i]);
+            run_step(&run, &before_ports[i], NULL);
+        for (size_t i = 0; i < check_n_ports; i++) {
+            const struct step step = {check_ports[i].name, NULL, CHECK_NEEDS_RELAY, STEP_MS};
+            run_step(&run, &step, &check_ports[i]);
+        }
         for (size_t i = 0; i < ARRAY_LEN(after_ports); i++)
-            run_step(&run, &after_ports[i]);
+            run_step(&run, &after_ports[i], NULL);
         clean_up(&run);
         end = is_stopped(&run) ? CHECK_INTERRUPTED : run.has_failed ? CHECK_SOME_FAILED : CHECK_ALL_OK;
     }

@@ -281,7 +281,9 @@ static bool ask(void *arg, const json_t *request, void (*on_row)(void *row_arg, 
 
 static bool ask_rudely(void *arg, const json_t *request, void (*on_row)(void *row_arg, const json_t *row),
                        void *row_arg, json_t **ret_last, char ret_error[CHECK_CONTROL_ERROR_SIZE]) {
-    (void)snprintf(ret_error, CHECK_CONTROL_ERROR_SIZE, "\33[31mred\xc2\x9b \xc3\xa4\n");
+    (void)snprintf(ret_error, CHECK_CONTROL_ERROR_SIZE,
+                   "\33[31mred\xc2\x9b \xc3\xa4\n\x9b"
+                   "3m \xc3");
     return false;
 }
 
@@ -309,7 +311,7 @@ static void test_without_a_relay(void **state) {
     settings.ask = ask_rudely;
     told = (struct told){0};
     assert_int_equal(check_run(&settings, error), CHECK_SOME_FAILED);
-    assert_string_equal(told.sentence, "?[31mred?? \xc3\xa4?");
+    assert_string_equal(told.sentence, "?[31mred?? \xc3\xa4??3m ?");
     settings.ask = ask;
     told = (struct told){0};
     assert_int_equal(check_run(&settings, error), CHECK_SOME_FAILED);
@@ -324,6 +326,50 @@ static void test_without_a_relay(void **state) {
     assert_int_equal(told.n_all, 1);
     assert_string_equal(told.last, "clean-up");
     stop = 0;
+}
+
+// ---- a relay that takes all of the time ----
+
+struct slow {
+    struct told told;
+    uint16_t port; // of calls; nothing answers there
+};
+
+static const uint64_t LIMIT_MS = 1000, BEGUN_US = 1000 * 1000;
+
+static bool ask_slowly(void *arg, const json_t *request, void (*on_row)(void *row_arg, const json_t *row),
+                       void *row_arg, json_t **ret_last, char ret_error[CHECK_CONTROL_ERROR_SIZE]) {
+    const struct slow *s = arg;
+    *ret_last = json_pack("{s:s, s:s, s:[{s:s, s:s, s:i}]}", "domain", "a.org", "version", MARTLET_VERSION, "ports",
+                          "service", "turn", "address", "127.0.0.1:3478", "port", s->port);
+    clock_set_fake(BEGUN_US + (LIMIT_MS + 1) * 1000, 1900000000);
+    return true;
+}
+
+static void on_slow_result(void *arg, const struct check_result *r) {
+    struct slow *s = arg;
+    on_result(&s->told, r);
+    if (strcmp(r->name, "port-3478") == 0)
+        (void)snprintf(s->told.sentence, sizeof(s->told.sentence), "%s", r->text);
+}
+
+static void test_no_time_is_left(void **state) {
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(in);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+    struct slow slow = {.port = ntohs(in.sin_port)};
+    char error[CHECK_CONTROL_ERROR_SIZE];
+    const struct check_settings settings = {
+        .limit_ms = LIMIT_MS, .stop = &stop, .ask = ask_slowly, .on_result = on_slow_result, .arg = &slow};
+    clock_set_fake(BEGUN_US, 1900000000);
+    (void)alarm(60); // what hangs is killed
+    assert_int_equal(check_run(&settings, error), CHECK_SOME_FAILED);
+    (void)alarm(0);
+    clock_use_real();
+    assert_string_equal(slow.told.sentence, "the test had no time left for it; look for what was slow above");
+    (void)close(fd);
 }
 
 static void test_what_cannot_begin(void **state) {
@@ -357,6 +403,7 @@ int main(void) {
         cmocka_unit_test(test_patience_ends),
         cmocka_unit_test(test_endless_words),
         cmocka_unit_test(test_without_a_relay),
+        cmocka_unit_test(test_no_time_is_left),
         cmocka_unit_test(test_what_cannot_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
