@@ -230,9 +230,10 @@ static bool drop_waiting(struct check *c) {
         return true;
     look_at_queue(c, &w);
     for (size_t i = 0; i < w.n; i++) // one that has just gone is no trouble
-        ok = check_ask(c, json_pack("{s:s, s:s, s:I}", "command", "queue-drop", "destination", "", "id", w.ids[i]),
-                       NULL, NULL, NULL, error) ||
-             strstr(error, "no message of this number") != NULL;
+        ok = (check_ask(c, json_pack("{s:s, s:s, s:I}", "command", "queue-drop", "destination", "", "id", w.ids[i]),
+                        NULL, NULL, NULL, error) ||
+              strstr(error, "no message of this number") != NULL) &&
+             ok;
     return ok;
 }
 
