@@ -17,7 +17,6 @@ static struct metric_counter inbound =
 enum reason {
     REASON_UNENCRYPTED,
     REASON_SIZE,
-    REASON_QUOTA,
     REASON_NO_SIGNATURE,
     REASON_BAD_SIGNATURE,
     REASON_DKIM_DNS,
@@ -25,7 +24,6 @@ enum reason {
     REASON_SENDER,
     REASON_FROM,
     REASON_MALFORMED,
-    REASON_UNKNOWN_USER,
     REASON_RATE,
     REASON_BACKLOG,
     REASON_DISK,
@@ -35,7 +33,6 @@ enum reason {
 static const char *const reasons[] = {
     [REASON_UNENCRYPTED] = "unencrypted",
     [REASON_SIZE] = "size",
-    [REASON_QUOTA] = "quota",
     [REASON_NO_SIGNATURE] = "no-signature",
     [REASON_BAD_SIGNATURE] = "bad-signature",
     [REASON_DKIM_DNS] = "dkim-dns",
@@ -43,7 +40,6 @@ static const char *const reasons[] = {
     [REASON_SENDER] = "sender",
     [REASON_FROM] = "from",
     [REASON_MALFORMED] = "malformed",
-    [REASON_UNKNOWN_USER] = "unknown-user",
     [REASON_RATE] = "rate",
     [REASON_BACKLOG] = "backlog",
     [REASON_DISK] = "disk",
@@ -55,7 +51,6 @@ static const struct {
     enum reason reason;
 } reason_table[] = {
     {"523 ", REASON_UNENCRYPTED},
-    {"552 5.2.2 ", REASON_QUOTA},
     {"552 ", REASON_SIZE},
     {"554 5.7.1 No DKIM", REASON_NO_SIGNATURE},
     {"554 5.7.1 No valid DKIM", REASON_BAD_SIGNATURE},
@@ -67,7 +62,6 @@ static const struct {
     {"500 Invalid from", REASON_FROM},
     {"500 ", REASON_MALFORMED},
     {"554 Malformed", REASON_MALFORMED},
-    {"550 5.1.1 ", REASON_UNKNOWN_USER},
     {"450 4.7.1: ", REASON_RATE},
     {"450 4.7.1 ", REASON_BACKLOG},
     {"452 4.3.1 ", REASON_DISK},

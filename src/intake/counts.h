@@ -11,7 +11,8 @@
 
 // Once, so that zeroes are seen as well.
 void intake_counts_register(void);
-// A message was answered, with this reply, so many microseconds after its last octet had come.
+// A message was answered, with this reply, so many microseconds after its last octet had come; or its sender was turned
+// away before any had.
 void intake_count_answer(bool is_inbound, const struct intake_reply *reply, uint64_t us);
 // So long after that the sessions of one loop that watch the mailbox of a recipient were told.
 void intake_count_notice(uint64_t us);

@@ -4,6 +4,7 @@
 
 #include "account/account.h"
 #include "base/mem.h"
+#include "intake/counts.h"
 #include "intake/domain.h"
 #include "intake/policy.h"
 #include "intake/reply.h"
@@ -126,10 +127,19 @@ static bool add_recipient(struct intake_txn *t, struct slice rcpt, struct intake
     return true;
 }
 
+// No recipient of this message will be taken, so it never gets as far as an answer of its own.
+static void count_refused(struct intake_txn *t, const struct intake_reply *reply) {
+    if (!t->is_turned_away)
+        intake_count_answer(t->inbound, reply, 0);
+    t->is_turned_away = true;
+}
+
 bool intake_txn_rcpt(struct intake_txn *t, struct slice rcpt, struct intake_reply *ret_reply) {
     ASSERT(t->on_done == NULL);
-    if (!t->inbound && (!policy_check_sender(t->mail_from, t->login, ret_reply) || !check_rate(t, ret_reply)))
+    if (!t->inbound && (!policy_check_sender(t->mail_from, t->login, ret_reply) || !check_rate(t, ret_reply))) {
+        count_refused(t, ret_reply);
         return false;
+    }
     struct buf scratch;
     buf_init(&scratch, ADDRESS_MAX);
     bool ok = add_recipient(t, qualify_postmaster(t, rcpt, &scratch), ret_reply);

@@ -67,6 +67,7 @@ struct intake_txn {
     struct slice login, mail_from;
     enum intake_rate rate;
     uint32_t rate_wait_s;
+    bool is_turned_away; // its sender was, and that is counted
     struct recipients recipients;
     bool to_operator; // a recipient is postmaster or abuse
 

@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "smtp/server/dialogue.h"
 
 struct scene {
@@ -95,6 +97,41 @@ static void test_checks_in_order(void **state) {
                                             "TO bob\nMESSAGE\nS: 250 OK\nCOUNT 1\n"},
     };
     play_with(scenes, ARRAY_LEN(scenes), NULL);
+}
+
+// What is counted of the messages of accounts.
+static int64_t count_of(const char *metric, const char *value) {
+    const struct metric *m = metrics_find(metric);
+    int64_t n = 0;
+    assert_non_null(m);
+    for (size_t i = 0; i < m->n_values; i++)
+        if (strcmp(m->values[i], value) == 0)
+            assert_true(metric_read(m, i, &n));
+    return n;
+}
+
+// A message is one, however many of its recipients are refused.
+static void test_refusals_are_counted(void **state) {
+    static const struct {
+        const char *script, *reason, *verdict;
+    } rows[] = {
+        {LOGIN ENVELOPE("bob@relay.test", "x@relay.test") "S: 553*\nC: RCPT TO:<y@relay.test>\nS: 553*\n", "sender",
+         "refused"},
+        {LOGIN ENVELOPE("alice@relay.test", "x@relay.test") "S: 450*\nC: RCPT TO:<y@relay.test>\nS: 450*\n", "rate",
+         "deferred"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dialogue d;
+        dialogue_open(&d, true, NULL);
+        d.accounts.sends_left = 0;
+        int64_t reasons = count_of("martlet_submission_refusals", rows[i].reason);
+        int64_t verdicts = count_of("martlet_submitted_messages", rows[i].verdict);
+        if (!dialogue_run(&d, rows[i].script))
+            fail_msg("%s", d.problem);
+        assert_int_equal(count_of("martlet_submission_refusals", rows[i].reason), reasons + 1);
+        assert_int_equal(count_of("martlet_submitted_messages", rows[i].verdict), verdicts + 1);
+        dialogue_close(&d);
+    }
 }
 
 static void test_rate(void **state) {
@@ -380,6 +417,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_checks_in_order),
         cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_refusals_are_counted),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_header_too_large),
         cmocka_unit_test(test_nesting_too_deep),
