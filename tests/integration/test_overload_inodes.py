@@ -4,11 +4,12 @@ body of more than 64 KB is a file, and so is what the database makes beside itse
 import contextlib
 import os
 import pathlib
+import re
 
 import mail
 import wire
 from ledger import assert_exactly_once, mailbox
-from pressure import account_again, assert_no_new_account, changes, is_let_in, send_here, wait_calm, wait_level
+from pressure import account_again, assert_no_new_account, changes, is_let_in, send_here, status, wait_calm, wait_level
 from relay import NO_RATE, wait_until
 from test_operation import small_disk
 from test_overload_disk import delete_all, refuse_all
@@ -77,6 +78,8 @@ def test_no_inodes():
         filler.leave(40)
         wait_level(relay, "disk", 1)
         assert "the disk has room for 40 more files" in relay.log()
+        sentence, = status(relay, filler.state)["attention"]
+        assert re.fullmatch(r"the disk has room for \d+ more files: new accounts are refused", sentence)
         with relay.imap() as stranger:
             assert_no_new_account(stranger)
         assert relay.request("/new", "POST")[0] == 503

@@ -14,12 +14,17 @@ from timelimit import PATIENCE
 LATER = b"UNAVAILABLE"
 
 
+def status(relay, state=None):
+    """What `martlet status` says; `state` is another path of the state directory."""
+    done = subprocess.run(
+        [relay.binary, "status", "--dir", state or relay.state, "--json"], capture_output=True, text=True, timeout=60 * PATIENCE
+    )
+    return json.loads(done.stdout)
+
+
 def pressure(relay):
     """{cause: {"level", "taken", "limit"}} as `martlet status` has it."""
-    done = subprocess.run(
-        [relay.binary, "status", "--dir", relay.state, "--json"], capture_output=True, text=True, timeout=60 * PATIENCE
-    )
-    return json.loads(done.stdout)["pressure"]
+    return status(relay)["pressure"]
 
 
 def changes(relay, cause):

@@ -344,17 +344,25 @@ uint64_t pressure_watch_wait_ms(const struct pressure_watch *w, uint64_t now_ms)
     return due > now_ms ? due - now_ms : 0;
 }
 
+// That the first level of the disk shuts out new accounts is said where the disk is described, in terms of what is
+// configured (admin/status_commands.c); not so when inodes are few, or when it is the floor that is near.
+static bool is_told_elsewhere(enum pressure_cause cause, unsigned level, const struct reading *r, uint64_t least) {
+    return cause == PRESSURE_DISK && level == 1 && strcmp(r->of, "octets") == 0 && r->limit - r->taken < least;
+}
+
 json_t *pressure_watch_describe(void *watch, json_t *attention) {
     struct pressure_watch *w = watch;
     json_t *causes = json_object();
+    const struct config *c = config_acquire(w->config);
+    uint64_t least = c->min_free_disk_space;
+    config_release(w->config, c);
     ASSERT(pthread_mutex_lock(&w->lock) == 0);
     for (size_t i = 0; i < PRESSURE_N_CAUSES; i++) {
         const struct reading *r = &w->readings[i];
         unsigned level = w->states[i].level;
         char sentence[SENTENCE_MAX];
         write_sentence((enum pressure_cause)i, r, sentence);
-        // That accounts stop for want of disk space is said where the disk is described.
-        if (level > (i == PRESSURE_DISK ? 1 : 0))
+        if (level > 0 && !is_told_elsewhere((enum pressure_cause)i, level, r, least + least / 4))
             control_attention(attention, "%s: %s are refused", sentence, words_for((enum pressure_cause)i, level));
         ASSERT(json_object_set_new(causes, pressure_cause_names[i],
                                    json_pack("{s:i, s:I, s:I}", "level", (int)level, "taken", (json_int_t)r->taken,
