@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import time
 
 import mail
 import wire
@@ -92,6 +93,10 @@ def test_no_inodes():
         assert caught.reply()[0] == 452, "a file that could not be made"
         wait_level(relay, "disk", 3)
         assert changes(relay, "disk") == [1, 3]
+        for _ in range(10):  # at each measurement, and there are five a second
+            sentence, = status(relay, filler.state)["attention"]
+            assert re.fullmatch(r"the disk has room for \d+ more files: new accounts and messages are refused", sentence)
+            time.sleep(0.1)
         refuse_all(relay, smtp, alice, bob)
         assert is_let_in(relay.port(993)), "who comes to delete must get in"
 

@@ -70,8 +70,9 @@ struct pressure_watch {
     struct trim trim;
     struct disk_reserve reserve;
     uint64_t files_of_own; // descriptors before the first connection
-    pthread_mutex_t lock;  // of the next two
+    pthread_mutex_t lock;  // of the next three
     struct pressure_state states[PRESSURE_N_CAUSES];
+    struct pressure_state octets, inodes; // of the disk, whose state has but the higher of the two levels
     struct reading readings[PRESSURE_N_CAUSES];
     size_t n_probes;
     struct probe probes[];
@@ -143,40 +144,36 @@ static unsigned judge_memory(struct pressure_watch *w, const struct config *c, s
 
 // ---- disk ----
 
-static void judge_inodes(struct pressure_state *s, const struct statvfs *fs, struct reading *ret, bool *ret_worse) {
+// Not every file system counts them.
+static unsigned judge_inodes(struct pressure_watch *w, const struct statvfs *fs, struct reading *ret) {
+    *ret = (struct reading){fs->f_files - fs->f_favail, fs->f_files, "inodes"};
+    if (fs->f_files == 0)
+        return 0;
     uint64_t few = fs->f_files / INODES_FEW_PART, floor = fs->f_files / INODES_FLOOR_PART;
     few = few < INODES_FEW_MAX ? few : INODES_FEW_MAX;
     floor = floor < INODES_FLOOR_MAX ? floor : INODES_FLOOR_MAX;
     struct pressure_bounds b = pressure_bounds_disk(fs->f_files, few, floor);
-    struct pressure_state alone = *s;
-    unsigned level = pressure_step(&alone, &b, fs->f_files - fs->f_favail, calm_of[PRESSURE_DISK]);
-    *ret_worse = level > 0;
-    if (*ret_worse) {
-        *s = alone;
-        *ret = (struct reading){fs->f_files - fs->f_favail, fs->f_files, "inodes"};
-    }
+    return pressure_step(&w->inodes, &b, ret->taken, calm_of[PRESSURE_DISK]);
 }
 
-// Not every file system counts inodes, or says how large it is; it will be found out by writing then.
+// Where it is not said how large the file system is, it will be found out by writing.
 static unsigned judge_disk(struct pressure_watch *w, const struct config *c, struct reading *ret) {
     struct statvfs fs;
     if (statvfs(c->state_dir, &fs) != 0 || fs.f_blocks == 0)
         return w->states[PRESSURE_DISK].level;
-    struct pressure_state before = w->states[PRESSURE_DISK], inodes = before;
     uint64_t total = (uint64_t)fs.f_blocks * fs.f_frsize, left = (uint64_t)fs.f_bavail * fs.f_frsize;
     struct pressure_bounds b = pressure_bounds_disk(total, c->min_free_disk_space, store_disk_floor(total));
     *ret = (struct reading){total - left, total, "octets"};
-    unsigned level = pressure_step(&w->states[PRESSURE_DISK], &b, ret->taken, calm_of[PRESSURE_DISK]);
-    disk_reserve_update(&w->reserve, level == PRESSURE_LEVEL_MAX ? DISK_IS_SHORT : DISK_HAS_ROOM, left);
     struct reading of_inodes;
-    bool is_worse = false;
-    if (fs.f_files > 0)
-        judge_inodes(&inodes, &fs, &of_inodes, &is_worse);
-    if (!is_worse || inodes.level <= level)
-        return level;
-    w->states[PRESSURE_DISK] = inodes;
-    *ret = of_inodes;
-    return inodes.level;
+    unsigned level = pressure_step(&w->octets, &b, ret->taken, calm_of[PRESSURE_DISK]);
+    disk_reserve_update(&w->reserve, level == PRESSURE_LEVEL_MAX ? DISK_IS_SHORT : DISK_HAS_ROOM, left);
+    unsigned inodes = judge_inodes(w, &fs, &of_inodes);
+    if (inodes > level) {
+        *ret = of_inodes;
+        level = inodes;
+    }
+    w->states[PRESSURE_DISK].level = level;
+    return level;
 }
 
 static void open_reserve(struct pressure_watch *w, const struct config *c) {
