@@ -9,10 +9,12 @@
 
 enum {
     CHECK_DOMAIN_SIZE = 260,
-    CHECK_ADDRESS_SIZE = 300,
-    CHECK_PASSWORD_SIZE = 33,
     CHECK_LOCAL_PART_LEN = 9, // what chatmail relays want
-    CHECK_LOCAL_PART_MAX = 30,
+    CHECK_PASSWORD_LEN = 32,
+    CHECK_LOCAL_PART_MAX = 64, // what username_min_length and
+    CHECK_PASSWORD_MAX = 128,  // password_min_length can be (config/schema.c)
+    CHECK_ADDRESS_SIZE = CHECK_LOCAL_PART_MAX + 1 + CHECK_DOMAIN_SIZE,
+    CHECK_PASSWORD_SIZE = CHECK_PASSWORD_MAX + 1,
     CHECK_TURN_SIZE = 512,
     CHECK_IROH_SIZE = 2049,
 };
@@ -94,8 +96,8 @@ const json_t *check_status(const struct check *c, const char *part);
 const char *check_status_text(const struct check *c, const char *part, const char *name);
 bool check_status_true(const struct check *c, const char *part, const char *name);
 
-// A random name, its local part of so many octets (at most CHECK_LOCAL_PART_MAX), and password.
-void check_account_invent(struct check_account *a, const char *domain, size_t len);
+// A random name, its local part of so many octets (at most CHECK_LOCAL_PART_MAX), and password (CHECK_PASSWORD_MAX).
+void check_account_invent(struct check_account *a, const char *domain, size_t local_len, size_t password_len);
 // One encrypted message by `smtp`, which is logged in, to `to`, whose `imap` is logged in: from the final dot to EXISTS
 // within IDLE, then fetched, compared, deleted. False with what happened in ret_error.
 struct check_delivery {

@@ -27,20 +27,20 @@ static bool make_account(struct check *c, struct check_account *a, char error[CH
                      NULL, NULL, NULL, error);
 }
 
-// Nine characters, unless the operator wants more, or fewer.
-static size_t choose_length(const struct check *c) {
+// As many characters as usual, unless the operator wants more, or fewer.
+static void invent(const struct check *c, struct check_account *a) {
     const json_t *settings = check_status(c, "settings");
     json_int_t least = json_integer_value(json_object_get(settings, "username_min_length"));
     json_int_t most = json_integer_value(json_object_get(settings, "username_max_length"));
-    json_int_t len = CHECK_LOCAL_PART_LEN;
-    if (most > 0 && len > most)
-        len = most;
-    return (size_t)(len < least ? least : len);
+    json_int_t password_least = json_integer_value(json_object_get(settings, "password_min_length"));
+    json_int_t local = most > 0 && CHECK_LOCAL_PART_LEN > most ? most : CHECK_LOCAL_PART_LEN;
+    check_account_invent(a, c->domain, (size_t)(local < least ? least : local),
+                         (size_t)(CHECK_PASSWORD_LEN < password_least ? password_least : CHECK_PASSWORD_LEN));
 }
 
 static enum check_verdict log_in(struct check *c, struct check_account *a, struct check_result *r) {
     char error[CHECK_CONTROL_ERROR_SIZE];
-    check_account_invent(a, c->domain, choose_length(c));
+    invent(c, a);
     if (!make_account(c, a, error))
         return check_fail(r, "no account could be made: %s", error);
     const char *how =

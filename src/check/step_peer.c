@@ -35,7 +35,7 @@ static bool open_peer_imap(struct check *c, struct check_imap *i) {
 enum check_verdict check_step_peer_account(struct check *c, struct check_result *r) {
     struct check_imap i;
     struct check_account *a = &c->at_peer;
-    check_account_invent(a, c->peer, CHECK_LOCAL_PART_LEN);
+    check_account_invent(a, c->peer, CHECK_LOCAL_PART_LEN, CHECK_PASSWORD_LEN);
     check_imap_init(&i, &c->limit);
     const struct net_address none = {0};
     const struct check_tls tls = peer_tls(c);

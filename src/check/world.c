@@ -111,11 +111,11 @@ bool check_resolve(const char *name, uint16_t port, struct net_address *ret, cha
     return true;
 }
 
-void check_account_invent(struct check_account *a, const char *domain, size_t len) {
+void check_account_invent(struct check_account *a, const char *domain, size_t local_len, size_t password_len) {
     static const char local_part[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     static const char any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     char local[CHECK_LOCAL_PART_MAX + 1];
-    random_string(local, len < CHECK_LOCAL_PART_MAX ? len : CHECK_LOCAL_PART_MAX, local_part);
-    random_string(a->password, CHECK_PASSWORD_SIZE - 1, any);
+    random_string(local, local_len < CHECK_LOCAL_PART_MAX ? local_len : CHECK_LOCAL_PART_MAX, local_part);
+    random_string(a->password, password_len < CHECK_PASSWORD_MAX ? password_len : CHECK_PASSWORD_MAX, any);
     (void)snprintf(a->address, sizeof(a->address), "%s@%s", local, domain);
 }

@@ -179,6 +179,11 @@ def test_a_certificate_for_another_name(tmp_path, name, alternative):
         assert done.returncode == 1 and "restart the service" in " ".join(done.stdout.split())
 
 
+def test_long_names_and_passwords():
+    with Relay(settings={"username_min_length": "64", "username_max_length": "64", "password_min_length": "128"}) as relay:
+        failed(check(relay), {})
+
+
 def test_switched_off():
     with Relay(settings={"turn": "false", "iroh_relay": "", "disable_ipv6": "true"}) as relay:
         rows = check(relay)
