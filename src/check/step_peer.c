@@ -238,15 +238,25 @@ static bool drop_waiting(struct check *c) {
 }
 
 // An account of another relay nobody but its operator can delete; what was sent to it, we can.
-static bool empty_peer(struct check *c) {
+static bool empty_account(struct check *c, const struct check_account *a, struct net_address at, struct check_tls tls) {
     struct check_imap i;
     uint32_t exists;
-    if (!c->at_peer.is_ready)
+    if (!a->is_ready)
         return true;
     check_imap_init(&i, &c->limit);
-    bool ok = open_peer_imap(c, &i) && check_imap_select(&i, &exists) && (exists == 0 || check_imap_empty(&i));
+    bool ok = check_imap_open(&i, &at, CHECK_TLS_AT_ONCE, &tls) && check_imap_login(&i, a->address, a->password) &&
+              check_imap_select(&i, &exists) && (exists == 0 || check_imap_empty(&i));
     check_imap_close(&i);
     return ok;
+}
+
+static enum check_verdict leave_accounts(struct check *c, struct check_result *r) {
+    const struct net_address at = check_place(c, "imaps");
+    const struct check_tls tls = check_own_tls(c, NULL);
+    bool has_emptied = empty_account(c, &c->a, at, tls);
+    has_emptied = empty_account(c, &c->b, at, tls) && has_emptied;
+    return check_skip(r, "%s and %s stay until they expire%s", c->a.address, c->b.address,
+                      has_emptied ? "; they are empty" : ", with what could not be deleted");
 }
 
 // A login that got no answer may still be under way: it is waited for.
@@ -267,11 +277,11 @@ static bool delete_account(struct check *c, const struct check_account *a, char 
 
 enum check_verdict check_step_clean_up(struct check *c, struct check_result *r) {
     char error[CHECK_CONTROL_ERROR_SIZE] = "";
-    bool has_emptied = empty_peer(c), has_dropped = drop_waiting(c);
+    bool has_emptied = empty_account(c, &c->at_peer, peer_place(c, IMAPS), peer_tls(c)), has_dropped = drop_waiting(c);
     if (!c->a.may_exist && !c->b.may_exist)
         return check_skip(r, "nothing was made");
     if (c->settings->domain != NULL)
-        return check_skip(r, "the messages are deleted; %s and %s stay until they expire", c->a.address, c->b.address);
+        return leave_accounts(c, r);
     bool has_deleted = delete_account(c, &c->a, error);
     has_deleted = delete_account(c, &c->b, error) && has_deleted;
     if (!has_deleted)
