@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What the program says of itself and what its manual pages say: the same commands, options, keys and defaults."""
+import os
 import pathlib
 import re
+import subprocess
 
 import pytest
-from relay import run_martlet
+from relay import binary_path, run_martlet
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 MAN = TOP / "docs" / "man"
@@ -90,3 +92,32 @@ def test_keys_and_their_defaults():
         else:
             assert after is not None and re.search(rf"(^|[\s])({re.escape(default)})([\s.,]|$)", after), (key, default, after)
     assert set(manual) - set(listed) == set()
+
+
+# Prints what is offered for the last of its arguments, in lines.
+COMPLETE = """
+source "$1"; shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+_martlet
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def completed(*words):
+    script = TOP / "packaging/bash-completion/martlet"
+    path = f"{binary_path().parent}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-c", COMPLETE, "bash", script, "martlet", *words], env={**os.environ, "PATH": path},
+                          capture_output=True, text=True, check=True)
+    assert done.stderr == "", done
+    return done.stdout.split()
+
+
+def test_completion_in_bash():
+    """What the help lists is offered: its form can change, and nothing but this would show it."""
+    assert completed("") == COMMANDS
+    assert completed("help", "") == [*COMMANDS, "keys", *re.findall(r"^([a-z0-9_]+) ", said("help", "keys"), re.MULTILINE)]
+    for command in COMMANDS:
+        assert set(completed(command, "--")) == options(said("help", command)), command
+    assert completed("queue", "") == ["list", "show", "retry", "drop"]
+    assert completed("invite", "r") == ["revoke"]
+    assert completed("serve", "") == completed("a/b", "") == completed("serve", "--config", "") == []
