@@ -85,6 +85,15 @@ def test_versions_agree():
     assert (TOP / "debian/changelog").read_text().startswith(f"martlet ({version}) ")
 
 
+def test_authors_agree():
+    """Whoever holds the rights has made the package, too."""
+    name = re.search(r"^Copyright \(c\) \d+ (.+)$", (TOP / "LICENSE").read_text(), re.MULTILINE).group(1)
+    assert re.search(rf"^Copyright: \d+ {name}$", (TOP / "debian/copyright").read_text(), re.MULTILINE)
+    maintainer = re.search(r"^Maintainer: (.+)$", (TOP / "debian/control").read_text(), re.MULTILINE).group(1)
+    assert maintainer.startswith(f"{name} <")
+    assert set(re.findall(r"^ -- (.+>)  ", (TOP / "debian/changelog").read_text(), re.MULTILINE)) == {maintainer}
+
+
 @pytest.mark.parametrize("name", ["postinst", "prerm", "postrm"])
 def test_maintainer_scripts_are_shell(name):
     subprocess.run(["sh", "-n", TOP / f"debian/martlet.{name}"], check=True)
