@@ -35,7 +35,7 @@ const struct config_field config_fields[CONFIG_N_FIELDS] = {
     {"iroh_relay", CONFIG_TYPE_URL, AT(iroh_relay), "", 0, 0},
     {"metrics_address", CONFIG_TYPE_PRIVATE_ENDPOINT, AT(metrics_address), "", 0, 0},
     {"privacy_postal", CONFIG_TYPE_TEXT, AT(privacy_postal), "", 0, 0},
-    {"privacy_mail", CONFIG_TYPE_TEXT, AT(privacy_mail), "", 0, 0},
+    {"privacy_mail", CONFIG_TYPE_STRING, AT(privacy_mail), "", 0, 0},
     {"privacy_pdo", CONFIG_TYPE_TEXT, AT(privacy_pdo), "", 0, 0},
     {"privacy_supervisor", CONFIG_TYPE_TEXT, AT(privacy_supervisor), "", 0, 0},
     {"mailboxes_dir", CONFIG_TYPE_STRING, AT(mailboxes_dir), NULL, 1, 0}, // default: see config.c

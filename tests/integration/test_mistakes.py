@@ -118,6 +118,7 @@ CONFIGURATION = [
     ("username_min_length = 12", "username_min_length: is above username_max_length (12 > 9)"),
     ("what is this", 'martlet.ini:5: neither "key = value" nor a section nor a comment'),
     ("privacy_mail = " + "x" * 9000, "martlet.ini:5: the line has more than 8192 octets"),
+    ("privacy_mail = a@example.org\n  b@example.org", "privacy_mail: must be one line"),
     ("privacy_postal = a" + "\n  b" * 10000, "martlet.ini:5: the value has more than 16384 octets"),
     ("ca_file = /nonexistent/roots.pem", "ca_file: /nonexistent/roots.pem: No such file or directory"),
     ("dns_root_hints = /nonexistent/hints", "dns_root_hints: /nonexistent/hints: No such file or directory"),
