@@ -97,3 +97,32 @@ def test_authors_agree():
 @pytest.mark.parametrize("name", ["postinst", "prerm", "postrm"])
 def test_maintainer_scripts_are_shell(name):
     subprocess.run(["sh", "-n", TOP / f"debian/martlet.{name}"], check=True)
+
+
+@pytest.mark.parametrize("setting, stays", [
+    ("", False),
+    ("state_dir = /var/lib/martlet", False),
+    ("state_dir = /var/lib/martlet/ \r", False),
+    ("state_dir: /var/lib/martlet/state", False),
+    ("# state_dir = /srv/martlet", False),
+    ("state_dir = /srv/martlet", True),
+    ("state_dir = /var/lib/martlet2", True),
+    ("state_dir = /var/lib/martlet/../other", True),
+])
+def test_purge_knows_where_the_state_is(tmp_path, setting, stays):
+    """The user goes with the state that it owns, and stays with what is elsewhere."""
+    (tmp_path / "etc/martlet").mkdir(parents=True)
+    (tmp_path / "etc/martlet/martlet.ini").write_text(f"[params]\n{setting}\n".replace("/var/lib", f"{tmp_path}/var/lib"))
+    (tmp_path / "var/lib/martlet").mkdir(parents=True)
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    gone = tmp_path / "gone"
+    programs = {"id": f"[ ! -e {gone} ] && echo 100", "deluser": f"touch {gone}", "getent": "false", "mountpoint": "false"}
+    for name, does in programs.items():
+        (bin_folder / name).write_text(f"#!/bin/sh\n{does}\n")
+        (bin_folder / name).chmod(0o755)
+    script = (TOP / "debian/martlet.postrm").read_text()
+    script = script.replace("/var/lib", f"{tmp_path}/var/lib").replace("/etc/martlet", f"{tmp_path}/etc/martlet")
+    subprocess.run(["sh", "-c", script, "postrm", "purge"], check=True, env={"PATH": f"{bin_folder}:/usr/bin:/bin"})
+    assert not (tmp_path / "var/lib/martlet").exists() and not (tmp_path / "etc/martlet").exists()
+    assert gone.exists() != stays
