@@ -37,8 +37,8 @@ static bool make_anchor_dir(struct dns_servers *s) {
 static bool open_resolver(const struct config *c, const char *anchor_dir, struct dns_servers *s,
                           const char **ret_error) {
     char anchor_file[PATH_SIZE] = "";
-    struct wire_dns_forwarders forwarders;
-    wire_dns_forwarders(c, &forwarders);
+    struct wire_dns_settings w;
+    wire_dns_settings(c, &w);
     if (c->dns_trust_anchor[0] == '\0') {
         if (anchor_dir != NULL)
             (void)snprintf(s->anchor_dir, sizeof(s->anchor_dir), "%s", anchor_dir);
@@ -49,18 +49,11 @@ static bool open_resolver(const struct config *c, const char *anchor_dir, struct
         (void)snprintf(anchor_file, sizeof(anchor_file), "%s/root.key", s->anchor_dir);
     }
     s->loop = loop_new();
-    struct dns_settings settings = {
-        .loop = s->loop,
-        .anchor_file = anchor_file,
-        .trust_anchor_file = c->dns_trust_anchor,
-        .root_hints_file = c->dns_root_hints,
-        .forwarders = forwarders.list,
-        .use_ipv4 = true,
-        .use_ipv6 = true,
-        .is_passive = true,
-        .timeout_ms = RESOLVER_TIMEOUT_MS,
-    };
-    s->resolver = dns_resolver_new(&settings, ret_error);
+    w.settings.loop = s->loop;
+    w.settings.anchor_file = anchor_file;
+    w.settings.is_passive = true;
+    w.settings.timeout_ms = RESOLVER_TIMEOUT_MS;
+    s->resolver = dns_resolver_new(&w.settings, ret_error);
     return s->resolver != NULL;
 }
 

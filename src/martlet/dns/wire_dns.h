@@ -6,17 +6,18 @@
 
 #include "base/panic.h"
 #include "config/value.h"
+#include "net/dns.h"
 
 struct config;
-struct dns_resolver;
-struct loop;
 
-// dns_forward as struct dns_settings wants it; the list points into the texts.
-struct wire_dns_forwarders {
-    char texts[CONFIG_FORWARDERS_MAX][64]; // "address@port"
-    const char *list[CONFIG_FORWARDERS_MAX + 1];
+// What the configuration decides of a resolver. The settings borrow from `c` and from the struct itself.
+struct wire_dns_settings {
+    struct dns_settings settings;
+    char texts[CONFIG_FORWARDERS_MAX][64]; // dns_forward, "address@port"
+    const char *forwarders[CONFIG_FORWARDERS_MAX + 1];
 };
-void wire_dns_forwarders(const struct config *c, struct wire_dns_forwarders *ret);
+// The rest of the settings is the caller's to fill: the loop, and where the root's keys are kept.
+void wire_dns_settings(const struct config *c, struct wire_dns_settings *ret);
 // `is_passive`: it asks only what somebody wants to know. NULL, with a sentence that is valid until the next call.
 MUST_USE struct dns_resolver *wire_dns_new(const struct config *c, struct loop *loop, bool is_passive,
                                            const char **ret_error);
