@@ -10,8 +10,7 @@
 
 #include "base/printable.h"
 #include "martlet/acme/certificate_check.h"
-
-enum { STATUS_FILE_MAX = 64 * 1024 };
+#include "martlet/host/json_file.h"
 
 static const char STATUS_NAME[] = "status";
 
@@ -55,16 +54,10 @@ static void take_text(const json_t *from, const char *key, size_t size, char *re
     printable_make(ret);
 }
 
-static int64_t take_time(const json_t *from, const char *key) {
-    json_int_t at = json_integer_value(json_object_get(from, key));
-    return at > 0 ? at : 0;
-}
-
-void acme_status_parse(struct slice text, struct acme_status *ret) {
+static void from_json(const json_t *from, struct acme_status *ret) {
     *ret = (struct acme_status){0};
-    json_t *from = json_loadb(text.ptr, text.len, 0, NULL);
-    ret->last_attempt_s = take_time(from, "last_attempt");
-    ret->next_attempt_s = take_time(from, "next_attempt");
+    ret->last_attempt_s = json_file_time(from, "last_attempt");
+    ret->next_attempt_s = json_file_time(from, "next_attempt");
     json_int_t failures = json_integer_value(json_object_get(from, "failures"));
     ret->failures = failures > 0 && failures < 1000000 ? (unsigned)failures : 0;
     ret->ok = json_is_true(json_object_get(from, "ok"));
@@ -76,17 +69,18 @@ void acme_status_parse(struct slice text, struct acme_status *ret) {
     take_text(from, "email", sizeof(ret->email), ret->email);
     take_text(from, "account", sizeof(ret->account), ret->account);
     take_text(from, "account_at", sizeof(ret->account_at), ret->account_at);
+}
+
+void acme_status_parse(struct slice text, struct acme_status *ret) {
+    json_t *from = json_loadb(text.ptr, text.len, 0, NULL);
+    from_json(from, ret);
     json_decref(from);
 }
 
 void acme_status_read(int acme_fd, struct acme_status *ret) {
-    *ret = (struct acme_status){0};
-    struct buf text;
-    char error[FILES_ERROR_MAX];
-    buf_init(&text, STATUS_FILE_MAX);
-    if (files_read(acme_fd, STATUS_NAME, true, &text, error))
-        acme_status_parse(buf_slice(&text), ret);
-    buf_done(&text);
+    json_t *from = json_file_read(acme_fd, STATUS_NAME);
+    from_json(from, ret);
+    json_decref(from);
 }
 
 // Text of a stranger may be no UTF-8, or was cut within a character.
@@ -112,12 +106,7 @@ json_t *acme_status_to_json(const struct acme_status *s) {
 }
 
 bool acme_status_write(int acme_fd, const struct acme_status *s, char ret_error[FILES_ERROR_MAX]) {
-    json_t *to = acme_status_to_json(s);
-    char *text = json_dumps(to, JSON_INDENT(2));
-    ASSERT(text != NULL);
-    json_decref(to);
-    bool ok = files_write(acme_fd, STATUS_NAME, slice_from_cstr(text), ret_error);
-    free(text);
+    bool ok = json_file_write(acme_fd, STATUS_NAME, acme_status_to_json(s), ret_error);
     if (ok)
         (void)!fchmodat(acme_fd, STATUS_NAME, 0644, 0);
     return ok;

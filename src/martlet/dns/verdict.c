@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { VERDICT_FILE_MAX = 64 * 1024, COUNT_MAX = 1000 };
+#include "martlet/host/json_file.h"
+
+enum { COUNT_MAX = 1000 };
 
 static const char FILE_NAME[] = "verdict";
 
@@ -134,17 +135,12 @@ static bool read_record(const json_t *row, struct dns_verdict_record *ret) {
            copy_name(row, "name", sizeof(ret->name), ret->name) && read_verdict(row, &ret->verdict);
 }
 
-static int64_t read_time(const json_t *from, const char *key) {
-    json_int_t at = json_integer_value(json_object_get(from, key));
-    return at > 0 ? at : 0;
-}
-
 bool dns_verdict_from_json(const json_t *from, struct dns_verdict *ret) {
     *ret = (struct dns_verdict){.n = 0};
     if (!json_is_object(from))
         return false;
-    ret->looked_at_s = read_time(from, "looked_at");
-    ret->tried_at_s = read_time(from, "tried_at");
+    ret->looked_at_s = json_file_time(from, "looked_at");
+    ret->tried_at_s = json_file_time(from, "tried_at");
     for (size_t i = 0; i < ZONE_N_VERDICTS; i++) {
         json_int_t n = json_integer_value(json_object_get(from, count_names[i]));
         ret->counts[i] = n > 0 && n < COUNT_MAX ? (unsigned)n : 0;
@@ -170,24 +166,15 @@ static void write_path(const char *state_dir, char ret[PATH_MAX]) {
 }
 
 void dns_verdict_read(const char *state_dir, struct dns_verdict *ret) {
-    char path[PATH_MAX], error[FILES_ERROR_MAX];
-    struct buf text;
-    *ret = (struct dns_verdict){.n = 0};
-    buf_init(&text, VERDICT_FILE_MAX);
+    char path[PATH_MAX];
     write_path(state_dir, path);
-    if (files_read(AT_FDCWD, path, true, &text, error))
-        (void)!dns_verdict_parse(buf_slice(&text), ret);
-    buf_done(&text);
+    json_t *from = json_file_read(AT_FDCWD, path);
+    (void)!dns_verdict_from_json(from, ret);
+    json_decref(from);
 }
 
 bool dns_verdict_write(int dir_fd, const struct dns_verdict *v, char ret_error[FILES_ERROR_MAX]) {
-    json_t *to = dns_verdict_to_json(v);
-    char *text = json_dumps(to, JSON_INDENT(2));
-    ASSERT(text != NULL);
-    json_decref(to);
-    bool ok = files_write(dir_fd, FILE_NAME, slice_from_cstr(text), ret_error);
-    free(text);
-    return ok;
+    return json_file_write(dir_fd, FILE_NAME, dns_verdict_to_json(v), ret_error);
 }
 
 bool dns_verdict_exists(const char *state_dir) {
