@@ -7,6 +7,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/printable.h"
+
 enum { READ_STEP = 64 * 1024 };
 
 static uint32_t read_u32(const char *p) {
@@ -27,6 +29,14 @@ enum channel_status channel_parse(struct slice octets, struct channel_message *r
     ret->payload = slice_make(octets.ptr + CHANNEL_HEADER_LEN, len);
     *ret_used = CHANNEL_HEADER_LEN + len;
     return CHANNEL_MESSAGE;
+}
+
+void channel_sentence(struct slice payload, char ret[CHANNEL_SENTENCE_MAX]) {
+    size_t len = payload.len < CHANNEL_SENTENCE_MAX ? payload.len : CHANNEL_SENTENCE_MAX - 1;
+    for (size_t i = 0; i < len; i++)
+        ret[i] = (unsigned char)payload.ptr[i] < ' ' ? ' ' : payload.ptr[i];
+    ret[len] = '\0';
+    printable_make(ret);
 }
 
 void channel_init(struct channel *c, int fd) {

@@ -50,6 +50,10 @@ void channel_init(struct channel *c, int fd);
 // Closes, wipes what was received. A channel that is already done is accepted.
 void channel_done(struct channel *c);
 
+// What CHANNEL_FAILED says, for the log or a terminal: one line, whoever has taken the relay over; cut at the maximum.
+enum { CHANNEL_SENTENCE_MAX = 512 };
+void channel_sentence(struct slice payload, char ret[CHANNEL_SENTENCE_MAX]);
+
 // Sends one message, blocking up to the socket's send timeout. False when the other side is gone or does not read.
 MUST_USE bool channel_send(struct channel *c, enum channel_type type, struct slice payload);
 // Takes the next message, reading at most once from the socket and never waiting. The payload is valid until the next

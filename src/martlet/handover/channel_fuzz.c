@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "martlet/handover/bundle.h"
 #include "martlet/handover/channel.h"
 
@@ -40,6 +41,15 @@ static void try_bundle(struct slice payload) {
     buf_done(&out);
 }
 
+static void check_sentence(struct slice payload) {
+    char sentence[CHANNEL_SENTENCE_MAX], printable[CHANNEL_SENTENCE_MAX];
+    channel_sentence(payload, sentence);
+    ASSERT(strchr(sentence, '\n') == NULL && strchr(sentence, '\t') == NULL);
+    (void)memcpy(printable, sentence, strlen(sentence) + 1);
+    printable_make(printable);
+    ASSERT(strcmp(printable, sentence) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct slice rest = slice_make((const char *)data, size);
     struct channel_message m;
@@ -48,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ASSERT(used <= rest.len && m.payload.len == used - CHANNEL_HEADER_LEN);
         if (m.type == CHANNEL_START || m.type == CHANNEL_RELOAD)
             try_bundle(m.payload);
+        if (m.type == CHANNEL_FAILED)
+            check_sentence(m.payload);
         rest = slice_sub(rest, used, rest.len);
     }
     return 0;

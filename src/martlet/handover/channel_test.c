@@ -67,6 +67,33 @@ static void test_messages_in_order(void **state) {
     channel_done(&b);
 }
 
+// A relay that somebody has taken over says what it likes.
+static void test_sentence(void **state) {
+    static const struct {
+        struct slice payload;
+        const char *want;
+    } rows[] = {
+        {SLICE(""), ""},
+        {SLICE("the store is on a read-only disk: /srv/m\xc3\xbcll"),
+         "the store is on a read-only disk: /srv/m\xc3\xbcll"},
+        {SLICE("gone\033[2J\033]0;title\a"), "gone [2J ]0;title "},
+        {SLICE("one\nerror parent.relay_died signal=9\r\ttwo"), "one error parent.relay_died signal=9  two"},
+        {SLICE("a\0b"), "a b"},
+        {SLICE("\x7f \xc2\x9b\x32J \xff cut\xc3"), "? ??2J ? cut?"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char got[CHANNEL_SENTENCE_MAX];
+        channel_sentence(rows[i].payload, got);
+        if (strcmp(got, rows[i].want) != 0)
+            fail_msg("row %zu: got \"%s\", want \"%s\"", i, got, rows[i].want);
+    }
+    static char large[CHANNEL_PAYLOAD_MAX];
+    memset(large, 'x', sizeof(large));
+    char got[CHANNEL_SENTENCE_MAX];
+    channel_sentence(slice_make(large, sizeof(large)), got);
+    assert_int_equal(strlen(got), CHANNEL_SENTENCE_MAX - 1);
+}
+
 static void test_message_in_pieces(void **state) {
     struct channel a, b;
     open_pair(&a, &b);
@@ -178,10 +205,10 @@ static void test_bundle_rejects(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse_table),       cmocka_unit_test(test_messages_in_order),
-        cmocka_unit_test(test_message_in_pieces), cmocka_unit_test(test_large_message),
-        cmocka_unit_test(test_garbage_is_bad),    cmocka_unit_test(test_bundle_round_trip),
-        cmocka_unit_test(test_bundle_rejects),
+        cmocka_unit_test(test_parse_table),       cmocka_unit_test(test_sentence),
+        cmocka_unit_test(test_messages_in_order), cmocka_unit_test(test_message_in_pieces),
+        cmocka_unit_test(test_large_message),     cmocka_unit_test(test_garbage_is_bad),
+        cmocka_unit_test(test_bundle_round_trip), cmocka_unit_test(test_bundle_rejects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

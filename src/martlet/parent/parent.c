@@ -276,6 +276,17 @@ static void on_alive(struct parent *p, struct slice octets) {
     watchdog_on_round(&p->watchdog, clock_mono_ms());
 }
 
+static void on_refusal(struct parent *p, struct slice payload) {
+    char sentence[CHANNEL_SENTENCE_MAX];
+    channel_sentence(payload, sentence);
+    if (p->state == PARENT_STARTING)
+        (void)fprintf(stderr, "martlet: %s\n", sentence);
+    else
+        log_error("parent.relay_refused", "reason=\"%s%s\"", sentence,
+                  p->is_ready ? "; configuration and certificate in use stay" : "");
+    on_answer(p, false);
+}
+
 static void on_message(struct parent *p, const struct channel_message *m) {
     switch (m->type) {
     case CHANNEL_READY:
@@ -289,12 +300,7 @@ static void on_message(struct parent *p, const struct channel_message *m) {
         on_alive(p, m->payload);
         break;
     case CHANNEL_FAILED:
-        if (p->state == PARENT_STARTING)
-            (void)fprintf(stderr, "martlet: %.*s\n", SLICE_FMT(m->payload));
-        else
-            log_error("parent.relay_refused", "reason=\"%.*s%s\"", SLICE_FMT(m->payload),
-                      p->is_ready ? "; configuration and certificate in use stay" : "");
-        on_answer(p, false);
+        on_refusal(p, m->payload);
         break;
     case CHANNEL_START:
     case CHANNEL_RELOAD:

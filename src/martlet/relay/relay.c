@@ -39,7 +39,6 @@ enum {
     FILES_WANTED = 524288,       // descriptors, when root may raise the limit
     TRIM_EVERY_MS = 30 * 1000,
     SETTLED_AFTER_MS = TRIM_EVERY_MS,
-    SENTENCE_MAX = 512,
 };
 
 struct relay {
@@ -49,8 +48,8 @@ struct relay {
     struct wire *wire;
     struct trim trim;
     uint64_t ready_ms;
-    bool has_settled;            // the start is over
-    char sentence[SENTENCE_MAX]; // why something failed, for the parent
+    bool has_settled;                    // the start is over
+    char sentence[CHANNEL_SENTENCE_MAX]; // why something failed, for the parent
 };
 
 PRINTF_LIKE(2, 3) static bool fail(struct relay *r, const char *fmt, ...) {
