@@ -141,6 +141,8 @@ static bool settle(struct relay *r, const struct config *c, const struct bundle 
     if (!sandbox_enter(c, report))
         return fail(r, "the sandbox cannot be entered: %s", report);
     log_info("relay.sandbox", "%s uid=%u", report, (unsigned)geteuid());
+    if (sandbox_weakness_in_force() != NULL)
+        log_warning("relay.sandbox", "%s", sandbox_weakness_in_force());
     return true;
 }
 

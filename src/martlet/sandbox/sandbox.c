@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "base/log.h"
 #include "base/slice.h"
 #include "config/config.h"
 #include "config/url.h"
@@ -168,7 +167,5 @@ bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) 
                    IS_SANITIZED ? " sanitizer=on reading=everywhere" : "");
     (void)snprintf(report_in_force, sizeof(report_in_force), "%s", ret_report);
     weakness_in_force = sandbox_weakness(abi, filtered || IS_SANITIZED);
-    if (weakness_in_force != NULL)
-        log_warning("relay.sandbox", "%s", weakness_in_force);
     return true;
 }
