@@ -91,13 +91,18 @@ static int compare_addresses(const struct dns_answer *a, uint16_t type, const st
     return a != NULL && a->n_records > 0;
 }
 
-static bool leads_to(const struct dns_answer *a, const char *domain) {
+// Whatever stands there.
+static bool is_alias_of(const struct dns_answer *a, const char *domain) {
     return a != NULL && strcmp(a->name, domain) == 0;
+}
+
+static bool leads_to_us(const struct zone *z, const struct zone_record *r, const struct zone_seen *seen) {
+    return r->kind == ZONE_ALIAS && (is_alias_of(seen->answer, z->domain) || is_alias_of(seen->answer_6, z->domain));
 }
 
 static enum zone_verdict judge_alias(const struct zone *z, const struct zone_record *r, const struct zone_seen *seen,
                                      struct zone_finding *f) {
-    if (leads_to(seen->answer, z->domain) || leads_to(seen->answer_6, z->domain))
+    if (leads_to_us(z, r, seen))
         return ZONE_RIGHT;
     int by_4 = compare_addresses(seen->answer, DNS_TYPE_A, seen);
     int by_6 = compare_addresses(seen->answer_6, DNS_TYPE_AAAA, seen);
@@ -297,7 +302,8 @@ static enum zone_verdict judge(const struct zone *z, const struct zone_record *r
 void zone_compare(const struct zone *z, const struct zone_record *r, const struct zone_seen *seen,
                   struct zone_finding *ret) {
     *ret = (struct zone_finding){.verdict = ZONE_UNKNOWN, .reason = ""};
-    if (!is_usable(seen->answer) || (zone_compare_needs_both(r) && !is_usable(seen->answer_6)))
+    bool is_known = is_usable(seen->answer) && (!zone_compare_needs_both(r) || is_usable(seen->answer_6));
+    if (!is_known && !leads_to_us(z, r, seen))
         return;
     ret->verdict = judge(z, r, seen, ret);
     if (ret->verdict != ZONE_WRONG)

@@ -76,10 +76,11 @@ def split(text, n):
 def relays(tmp_path_factory):
     folder = tmp_path_factory.mktemp("relays")
     first = Relay(folder / "right", "chat.right.test")
-    names = ["form", "missing", "wrong", "quoted", "lame", "dead", "expired", "hidden", "alias", "two", "deleg", "mute", "above"]
+    names = ["form", "missing", "wrong", "quoted", "lame", "dead", "expired", "hidden", "alias", "two", "deleg", "mute", "above", "behind"]
     made = {name: Relay(folder / name, f"chat.{name}.test", first) for name in names}
     made["right"] = first
     made["self"] = Relay(folder / "self", "_chat.self.test", first)
+    made["mid"] = Relay(folder / "mid", "chat.mid.above.test", first)
     made["apex"] = Relay(folder / "apex", "apex.test", first)
     made["none"] = Relay(folder / "none", "chat.none.example", first)
     made["unregistered"] = Relay(folder / "unregistered", "chat.unregistered.test", first)
@@ -138,6 +139,15 @@ def aliased_key(relay):
     return r, f"key.right.test. IN TXT {text}\n"
 
 
+def behind_silence(relay):
+    """Names that lead into a zone whose servers do not answer; those that lead to the domain itself are right all the same."""
+    d, r = relay.domain, relay.records()
+    r[(f"opendkim._domainkey.{d}", "TXT")] = f"opendkim._domainkey.{d}. IN CNAME key.dead.test."
+    r[(f"_dmarc.{d}", "TXT")] = f"_dmarc.{d}. IN CNAME dmarc.dead.test."
+    r[(f"www.{d}", "CNAME")] = f"www.{d}. IN CNAME pages.dead.test."
+    return r
+
+
 def text(records):
     return "".join(line + "\n" for line in records.values())
 
@@ -149,6 +159,8 @@ def world(relays):
     keys = {k: apart.pop(k) for k in list(apart) if k[0].endswith("._domainkey.chat.deleg.test")}
     above = relays["above"].records()
     del above[("chat.above.test", "CAA")]
+    mid = relays["mid"].records()
+    del mid[("chat.mid.above.test", "CAA")]
     missing = {k: v for k, v in relays["missing"].records().items() if k[1] == "A"}
     lame = text(relays["lame"].records()) + f"lame.test. IN NS {TLD}\n"
     lame += "lame.test. IN NS silent.test.\n"
@@ -169,7 +181,10 @@ def world(relays):
         Zone("alias.test.", ZONES, text(aliased), signed=False),
         Zone("deleg.test.", ZONES, text(apart), signed=False),
         Zone("_domainkey.chat.deleg.test.", TLD, text(keys), signed=False),
-        Zone("above.test.", ZONES, text(above) + 'above.test. IN CAA 0 issue "other.test"\n', signed=False),
+        Zone("above.test.", ZONES, text(above) + 'above.test. IN CAA 0 issue "other.test"\n'
+             "mid.above.test. IN CNAME authority.dead.test.\n", signed=False),
+        Zone("chat.mid.above.test.", ZONES, text(mid), signed=False),
+        Zone("behind.test.", ZONES, text(behind_silence(relays["behind"])), signed=False),
         Zone("two.test.", ZONES, relays["two"].zone() + f"two.test. IN NS {TLD}\n", signed=False),
     ]
     world = World(zones)
@@ -293,6 +308,20 @@ def test_authority_that_is_refused_above(check):
     """RFC 8659 3: where the domain has no CAA record, those of the domains above it are in force."""
     row = rows(check("above", "--json", status=1))[("chat.above.test", "CAA")]
     assert (row["verdict"], row["found"]) == ("wrong", '0 issue "other.test"') and "above" in row["reason"]
+
+
+def test_authority_above_that_is_not_known(check):
+    """What stands above a name that gives no answer says nothing."""
+    found = verdicts(check("mid", "--json", status=0))
+    assert found.pop(("chat.mid.above.test", "CAA")) == "unknown" and set(found.values()) == {"right"}
+
+
+def test_names_that_lead_into_silence(check):
+    """That is not the same as a record that is not there, which would have to be made."""
+    found = verdicts(check("behind", "--json", status=2))
+    unknown = {key[0] for key, verdict in found.items() if verdict == "unknown"}
+    assert unknown == {f"{name}.chat.behind.test" for name in ("opendkim._domainkey", "_dmarc", "www")}
+    assert {verdict for key, verdict in found.items() if key[0] not in unknown} == {"right"}
 
 
 def test_server_that_stops_answering(check, network):

@@ -30,11 +30,15 @@ static void ask_host(struct dns_look *l, struct dns_server *server, struct host 
     take_addresses(ret, ret->aaaa, DNS_TYPE_AAAA);
 }
 
+static bool has_none(const struct dns_answer *a) {
+    return a->status == DNS_NODATA || a->status == DNS_NXDOMAIN;
+}
+
 // RFC 8659 3: where a name has none, the next one above it that has some counts. Nothing is known when one of them
 // gives no answer.
 static void climb(struct dns_look *l, struct dns_server *server, struct dns_answer **answer, struct zone_seen *seen) {
     const char *dot = strchr(l->zone->domain, '.');
-    for (; *answer != NULL && (*answer)->n_records == 0 && dot != NULL; dot = strchr(dot + 1, '.')) {
+    for (; *answer != NULL && has_none(*answer) && dot != NULL; dot = strchr(dot + 1, '.')) {
         free(*answer);
         dns_servers_ask(&l->servers, server, dot + 1, DNS_TYPE_CAA, answer);
         seen->is_above = true;

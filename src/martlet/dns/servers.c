@@ -223,14 +223,19 @@ bool dns_servers_find(const struct config *c, const char *domain, const char *an
 
 // ---- asking ----
 
-// Behind an alias that leads out of the server's zones. That it is an alias is what is known when nothing stands there.
+// Behind an alias that leads out of the server's zones. Where nothing stands there, or nobody answers, what is known is
+// where it leads.
 static struct dns_answer *follow(struct dns_servers *s, struct dns_answer *alias, uint16_t type) {
     char target[DNS_NAME_SIZE];
     (void)snprintf(target, sizeof(target), "%s", alias->name);
     struct dns_answer *behind = resolve(s, target, type);
-    bool is_more = behind->n_records > 0;
-    free(is_more ? alias : behind);
-    return is_more ? behind : alias;
+    if (behind->n_records > 0) {
+        free(alias);
+        return behind;
+    }
+    alias->status = behind->status;
+    free(behind);
+    return alias;
 }
 
 void dns_servers_ask(struct dns_servers *s, struct dns_server *server, const char *name, uint16_t type,

@@ -40,8 +40,9 @@ struct dns_servers {
 MUST_USE bool dns_servers_find(const struct config *c, const char *domain, const char *anchor_dir,
                                struct dns_servers *ret, char ret_error[DNS_SERVERS_ERROR_MAX]);
 // What one of them says. Where the name is an alias that leads out of its zone, or is delegated to other servers, the
-// resolver is asked what stands there. *ret is freed with free(); NULL: no usable answer. A server that does not answer
-// several times in a row gets its `trouble` and is not asked again, nor is any after some minutes.
+// resolver is asked what stands there; its failure is told with the name that the alias leads to. *ret is freed with
+// free(); NULL: no usable answer. A server that does not answer several times in a row gets its `trouble` and is not
+// asked again, nor is any after some minutes.
 void dns_servers_ask(struct dns_servers *s, struct dns_server *server, const char *name, uint16_t type,
                      struct dns_answer **ret);
 // A zeroed struct is accepted.
