@@ -255,11 +255,8 @@ static enum zone_verdict judge_text(const struct zone_record *r, const struct zo
 
 // ---- all ----
 
-const char *zone_verdict_name(enum zone_verdict v) {
-    static const char *const names[] = {
-        [ZONE_RIGHT] = "right", [ZONE_MISSING] = "missing", [ZONE_WRONG] = "wrong", [ZONE_UNKNOWN] = "unknown"};
-    return names[v];
-}
+const char *const zone_verdict_names[ZONE_N_VERDICTS] = {
+    [ZONE_RIGHT] = "right", [ZONE_MISSING] = "missing", [ZONE_WRONG] = "wrong", [ZONE_UNKNOWN] = "unknown"};
 
 bool zone_is_trouble(const struct zone_record *r, enum zone_verdict v) {
     return (r->is_required && (v == ZONE_MISSING || v == ZONE_WRONG)) || (r->harms_when_wrong && v == ZONE_WRONG);

@@ -19,7 +19,7 @@ enum zone_verdict {
 enum { ZONE_N_VERDICTS = ZONE_UNKNOWN + 1 };
 
 // "right", "missing", "wrong", "unknown".
-const char *zone_verdict_name(enum zone_verdict v);
+extern const char *const zone_verdict_names[ZONE_N_VERDICTS];
 // Whether that keeps mail, clients or certificates away.
 bool zone_is_trouble(const struct zone_record *r, enum zone_verdict v);
 

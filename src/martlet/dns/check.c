@@ -30,7 +30,7 @@ static void print_result(const struct zone_record *r, const struct dns_result *r
     const struct zone_finding *f = &result->finding;
     char type[12];
     zone_type_name(r->type, type);
-    (void)printf("%-8s %s %s%s\n", zone_verdict_name(f->verdict), r->owner, r->is_placeholder ? "A or AAAA" : type,
+    (void)printf("%-8s %s %s%s\n", zone_verdict_names[f->verdict], r->owner, r->is_placeholder ? "A or AAAA" : type,
                  r->is_required ? "" : " (recommended)");
     if (f->verdict == ZONE_RIGHT)
         return;
@@ -106,7 +106,7 @@ static void print_row(const struct zone_record *r, const struct dns_result *resu
     char type[12];
     zone_type_name(r->type, type);
     json_t *row = json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s}", "name", r->owner, "type", type, "required",
-                            (int)r->is_required, "verdict", zone_verdict_name(result->finding.verdict), "expected",
+                            (int)r->is_required, "verdict", zone_verdict_names[result->finding.verdict], "expected",
                             r->is_placeholder ? "" : r->value, "found", result->finding.found, "reason",
                             result->finding.reason, "server", result->servers_differ ? result->server : "");
     operator_print_json(row);

@@ -51,10 +51,8 @@ static int64_t read_trouble(void *arg, size_t value) {
     return n;
 }
 
-static const char *const verdicts[ZONE_N_VERDICTS] = {
-    [ZONE_RIGHT] = "right", [ZONE_MISSING] = "missing", [ZONE_WRONG] = "wrong", [ZONE_UNKNOWN] = "unknown"};
 static struct metric_gauge records =
-    METRIC_GAUGE_BY("martlet_dns_records", "DNS records of this relay at the last look", "verdict", verdicts);
+    METRIC_GAUGE_BY("martlet_dns_records", "DNS records of this relay at the last look", "verdict", zone_verdict_names);
 static struct metric_gauge trouble =
     METRIC_GAUGE("martlet_dns_trouble", "Those that are not right and keep mail, clients or certificates away");
 

@@ -85,15 +85,12 @@ void dns_verdict_list(const struct dns_verdict *v, enum zone_verdict verdict, ch
 
 // ---- JSON ----
 
-static const char *const count_names[] = {
-    [ZONE_RIGHT] = "right", [ZONE_MISSING] = "missing", [ZONE_WRONG] = "wrong", [ZONE_UNKNOWN] = "unknown"};
-
 static json_t *records_to_json(const struct dns_verdict *v) {
     json_t *list = json_array();
     for (size_t i = 0; i < v->n; i++) {
         const struct dns_verdict_record *r = &v->records[i];
         json_t *row = json_pack("{s:s, s:s, s:s, s:b}", "record", r->label, "name", r->name, "verdict",
-                                zone_verdict_name(r->verdict), "trouble", (int)r->is_trouble);
+                                zone_verdict_names[r->verdict], "trouble", (int)r->is_trouble);
         ASSERT(json_array_append_new(list, row) == 0);
     }
     return list;
@@ -103,7 +100,7 @@ json_t *dns_verdict_to_json(const struct dns_verdict *v) {
     json_t *to =
         json_pack("{s:I, s:I}", "looked_at", (json_int_t)v->looked_at_s, "tried_at", (json_int_t)v->tried_at_s);
     for (size_t i = 0; i < ZONE_N_VERDICTS; i++)
-        ASSERT(json_object_set_new(to, count_names[i], json_integer(v->counts[i])) == 0);
+        ASSERT(json_object_set_new(to, zone_verdict_names[i], json_integer(v->counts[i])) == 0);
     ASSERT(json_object_set_new(to, "records", records_to_json(v)) == 0);
     return to;
 }
@@ -111,7 +108,7 @@ json_t *dns_verdict_to_json(const struct dns_verdict *v) {
 static bool read_verdict(const json_t *row, enum zone_verdict *ret) {
     const char *text = json_string_value(json_object_get(row, "verdict"));
     for (size_t i = 0; text != NULL && i < ZONE_N_VERDICTS; i++)
-        if (i != ZONE_RIGHT && strcmp(text, count_names[i]) == 0) {
+        if (i != ZONE_RIGHT && strcmp(text, zone_verdict_names[i]) == 0) {
             *ret = (enum zone_verdict)i;
             return true;
         }
@@ -142,7 +139,7 @@ bool dns_verdict_from_json(const json_t *from, struct dns_verdict *ret) {
     ret->looked_at_s = json_file_time(from, "looked_at");
     ret->tried_at_s = json_file_time(from, "tried_at");
     for (size_t i = 0; i < ZONE_N_VERDICTS; i++) {
-        json_int_t n = json_integer_value(json_object_get(from, count_names[i]));
+        json_int_t n = json_integer_value(json_object_get(from, zone_verdict_names[i]));
         ret->counts[i] = n > 0 && n < COUNT_MAX ? (unsigned)n : 0;
     }
     size_t i;
