@@ -477,6 +477,24 @@ def test_no_right_to_read_the_keys(relays):
             assert done.stderr == f"martlet: {folder}/state/dkim: Permission denied; try sudo\n"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes owner")
+def test_certificate_in_a_folder_of_somebody_else(relays):
+    """As the relay itself: root reads no certificate that the relay's user could have put there."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        state = pathlib.Path(name) / "state"
+        shutil.copytree(relays["right"].folder, state)
+        (state / "acme" / "chat.right.test").mkdir(parents=True)
+        shutil.copy(relays["self"].folder / "tls" / "cert.pem", state / "acme" / "chat.right.test")
+        for user, has_record in (("root", True), ("nobody", False)):
+            shutil.chown(state / "acme", user)
+            out = run_martlet("dns", "--dir", state).stdout
+            assert (" IN TLSA 3 1 1 " in out, "the TLSA record comes with the certificate" in out) == (has_record, not has_record)
+        shutil.chown(state / "acme", "root")
+        (state / "acme" / "chat.right.test" / "cert.pem").rename(state / "cert.pem")
+        (state / "acme" / "chat.right.test" / "cert.pem").symlink_to(state / "cert.pem")
+        assert " IN TLSA " not in run_martlet("dns", "--dir", state).stdout
+
+
 def test_no_domain(tmp_path):
     user = ["--user", "root"] if os.geteuid() == 0 else []
     assert run_martlet("init", "192.0.2.1", "--dir", tmp_path / "ip", *user).returncode == 0

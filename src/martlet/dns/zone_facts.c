@@ -73,8 +73,22 @@ static bool read_file(const char *path, struct buf *ret) {
     return files_read(AT_FDCWD, path, false, ret, error);
 }
 
+// False, with errno, when it cannot be read.
+static bool read_acme(const struct config *c, struct buf *ret) {
+    char error[FILES_ERROR_MAX], name[ACME_PATH_SIZE];
+    int fd = acme_dir_open(c->state_dir, false, error);
+    if (fd < 0)
+        return false;
+    acme_cert_path(c->mail_domain, name);
+    bool ok = files_read(fd, name, true, ret, error);
+    int saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return ok;
+}
+
 static bool read_certificate(const struct config *c, enum config_certificate_source source, struct buf *ret) {
-    char path[PATH_MAX], name[ACME_PATH_SIZE];
+    char path[PATH_MAX];
     switch (source) {
     case CERTIFICATE_FROM_FILES:
         return read_file(c->tls_cert_path, ret);
@@ -82,13 +96,10 @@ static bool read_certificate(const struct config *c, enum config_certificate_sou
         (void)snprintf(path, sizeof(path), "%.4000s/tls/cert.pem", c->state_dir);
         return read_file(path, ret);
     default:
-        acme_cert_path(c->mail_domain, name);
-        (void)snprintf(path, sizeof(path), "%.3000s/" ACME_DIR_NAME "/%s", c->state_dir, name);
-        return read_file(path, ret);
+        return read_acme(c, ret);
     }
 }
 
-// False, with errno, when it cannot be read.
 static bool look_at_certificate(const struct config *c, struct certificate_report *ret) {
     struct buf pem;
     buf_init(&pem, PEM_MAX);
