@@ -25,6 +25,23 @@ SETTINGS = {**ROOMY, "turn": "no", "iroh_relay": ""}
 pytestmark = pytest.mark.skipif(not is_possible(), reason="needs nsd, ldnsutils and namespaces")
 
 
+# A resolver by the name of one, at another port than that of name servers.
+FORWARDER_PORT = 5300
+FORWARDER = f"""
+import socket
+here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+here.bind(("127.0.0.1", {FORWARDER_PORT}))
+print("up", flush=True)
+while True:
+    packet, peer = here.recvfrom(4096)
+    server = "{LEVELS[TLD][0]}" if b"\\5zones\\4test\\0" in packet.lower() else "{LEVELS[ZONES][0]}"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        there.sendto(packet, (server, 53))
+        answer = there.recv(65535)
+    here.sendto(answer[:3] + bytes([answer[3] | 0x80]) + answer[4:], peer)  # RA
+"""
+
+
 class Watched:
     """A relay that `martlet init` has made, in a small Internet with nothing but name servers."""
 
@@ -148,6 +165,28 @@ def test_changes_are_logged_once(watched):
     assert re.fullmatch(r'info dns\.records wrong="" missing="DMARC" unknown="" right=\d+\n', watched.look(0))
     watched.serve_zone()
     assert re.fullmatch(r"info dns\.records right=\d+\n", watched.look(0))
+
+
+def with_much_text(zone):
+    """More than a datagram takes."""
+    return zone + "".join(f'{DOMAIN}. 3600 IN TXT "{n}{"x" * 250}"\n' for n in range(6))
+
+
+@pytest.mark.parametrize("forwarder", [False, True])
+def test_an_answer_too_long_for_a_datagram(watched, forwarder):
+    """The helper's sandbox lets it reach name servers by TCP, wherever the relay's resolver is."""
+    anchor = watched.folder / "unrelated"
+    anchor.write_text(f"unrelated.test. 3600 IN DS 1 13 2 {'00' * 32}\n")
+    anchor.chmod(0o644)
+    settings = {"dns_forward": f"127.0.0.1@{FORWARDER_PORT}", "dns_trust_anchor": anchor} if forwarder else {}
+    server = watched.network.popen("/usr/bin/python3", "-c", FORWARDER, stdout=subprocess.PIPE)
+    try:
+        assert server.stdout.readline() == b"up\n"
+        watched.serve_zone(with_much_text)
+        assert re.fullmatch(r"info dns\.records right=\d+\n", watched.look(0, watched.begin_look(**settings)))
+    finally:
+        stop(server)
+        server.stdout.close()
 
 
 def test_nobody_to_ask(watched):

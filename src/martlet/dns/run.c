@@ -63,7 +63,7 @@ static bool give_up_rights(const struct config *c, char ret_error[FILES_ERROR_MA
     char report[SANDBOX_REPORT_MAX];
     if (!become_relay_user(c->user))
         (void)snprintf(ret_error, FILES_ERROR_MAX, "it cannot become the user %.60s", c->user);
-    else if (!sandbox_enter(c, report))
+    else if (!sandbox_enter_for_dns(c, report))
         (void)snprintf(ret_error, FILES_ERROR_MAX, "the sandbox cannot be entered: %s", report);
     else
         return true;

@@ -40,7 +40,7 @@ void sandbox_hide_memory(void) {
 
 // ---- what is needed from outside ----
 
-enum { READABLE_MAX = 10, PORTS_MAX = CONFIG_FORWARDERS_MAX + 3 };
+enum { READABLE_MAX = 10, PORTS_MAX = CONFIG_FORWARDERS_MAX + 3, NAME_SERVER_PORT = 53 };
 
 struct needs {
     const char *readable[READABLE_MAX];
@@ -76,21 +76,26 @@ static uint16_t push_port(const struct config *c) {
     return config_url_parse(slice_from_cstr(c->push_gateway), &url) ? url.port : 0;
 }
 
-static struct needs needs_of(const struct config *c) {
+// Name servers themselves, or those that are asked in their place.
+static void need_resolver(struct needs *n, const struct config *c) {
+    need_file(n, c->dns_root_hints);
+    need_file(n, c->dns_trust_anchor);
+    struct slice rest = slice_from_cstr(c->dns_forward);
+    struct config_forwarder forwarder;
+    while (config_forwarder_next(&rest, &forwarder))
+        need_port(n, forwarder.port);
+    if (n->n_ports == 0)
+        need_port(n, NAME_SERVER_PORT);
+}
+
+static struct needs needs_of_relay(const struct config *c) {
     struct needs n = {.n_readable = 0};
+    need_resolver(&n, c);
     need_file(&n, c->www_folder);
-    need_file(&n, c->dns_root_hints);
-    need_file(&n, c->dns_trust_anchor);
     if (c->ca_file[0] != '\0')
         need_file(&n, c->ca_file);
     else
         need_system_authorities(&n);
-    struct slice rest = slice_from_cstr(c->dns_forward);
-    struct config_forwarder forwarder;
-    while (config_forwarder_next(&rest, &forwarder))
-        need_port(&n, forwarder.port);
-    if (n.n_ports == 0)
-        need_port(&n, 53);
     need_port(&n, c->outbound_smtp_port);
     need_port(&n, c->outbound_https_port);
     if (push_port(c) != 0)
@@ -98,8 +103,15 @@ static struct needs needs_of(const struct config *c) {
     return n;
 }
 
+static struct needs needs_of_dns_look(const struct config *c) {
+    struct needs n = {.n_readable = 0};
+    need_resolver(&n, c);
+    need_port(&n, NAME_SERVER_PORT);
+    return n;
+}
+
 bool sandbox_lets_push(const struct config *entered, const struct config *next) {
-    const struct needs n = needs_of(entered);
+    const struct needs n = needs_of_relay(entered);
     uint16_t port = push_port(next);
     for (size_t i = 0; i < n.n_ports; i++)
         if (n.ports[i] == port)
@@ -140,7 +152,7 @@ const char *sandbox_weakness(int landlock_abi, bool is_filtered) {
     return NULL;
 }
 
-bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) {
+static bool enter(const struct config *c, const struct needs *needs, char ret_report[SANDBOX_REPORT_MAX]) {
     // Both Landlock and seccomp ask for this first when we are not root.
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "the kernel refuses no_new_privs");
@@ -148,9 +160,8 @@ bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) 
     }
     sandbox_hide_memory();
     int abi = 0;
-    struct needs needs = needs_of(c);
-    struct landlock_rules rules = {c->state_dir, needs.readable, needs.n_readable,
-                                   needs.ports,  needs.n_ports,  IS_SANITIZED};
+    struct landlock_rules rules = {c->state_dir, needs->readable, needs->n_readable,
+                                   needs->ports, needs->n_ports,  IS_SANITIZED};
     if (!landlock_restrict(&rules, &abi)) {
         (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "Landlock (version %d) refuses the rules", abi);
         return false;
@@ -161,11 +172,21 @@ bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) 
         return false;
     }
     char ports[PORTS_MAX * sizeof("65535,")];
-    write_ports(&needs, abi, ports, sizeof(ports));
+    write_ports(needs, abi, ports, sizeof(ports));
     (void)snprintf(ret_report, SANDBOX_REPORT_MAX, "landlock=%d connect=%s seccomp=%s no_new_privs=on dumpable=%s%s",
                    abi, ports, filtered ? "on" : "off", IS_SANITIZED ? "on" : "off",
                    IS_SANITIZED ? " sanitizer=on reading=everywhere" : "");
     (void)snprintf(report_in_force, sizeof(report_in_force), "%s", ret_report);
     weakness_in_force = sandbox_weakness(abi, filtered || IS_SANITIZED);
     return true;
+}
+
+bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) {
+    const struct needs n = needs_of_relay(c);
+    return enter(c, &n, ret_report);
+}
+
+bool sandbox_enter_for_dns(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]) {
+    const struct needs n = needs_of_dns_look(c);
+    return enter(c, &n, ret_report);
 }

@@ -15,6 +15,9 @@ enum { SANDBOX_REPORT_MAX = 200 };
 // says what is in force: "landlock=7 connect=53,25,443 seccomp=on no_new_privs=on dumpable=off"; connect=any on a
 // kernel that cannot tell ports apart. What a kernel does not have is no error; what it has and refuses is.
 MUST_USE bool sandbox_enter(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]);
+// The same for a process that does nothing but ask the DNS (martlet/dns/run.c): the resolver as the relay has it, and
+// any name server.
+MUST_USE bool sandbox_enter_for_dns(const struct config *c, char ret_report[SANDBOX_REPORT_MAX]);
 
 // Whether the sandbox that was entered with the configuration `entered` lets the relay reach the push gateway of
 // `next`.
