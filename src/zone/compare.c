@@ -172,25 +172,41 @@ static enum zone_verdict judge_tlsa(const struct zone_record *r, const struct dn
     return wrong(f, "it is not the key in service: with DNSSEC others send no mail");
 }
 
-static struct slice find_account(struct slice parameters) {
-    static const struct slice name = {"accounturi=", 11};
-    struct slice parameter;
+// The value of "NAME=VALUE" between semicolons (RFC 8659 4.2).
+static bool find_parameter(struct slice parameters, struct slice name, struct slice *ret) {
+    struct slice parameter, head;
     bool more;
     do {
         more = slice_cut(parameters, ';', &parameter, &parameters);
-        parameter = slice_trim(parameter);
-        if (slice_starts_with_ci(parameter, name))
-            return slice_sub(parameter, name.len, parameter.len);
+        if (slice_cut(slice_trim(parameter), '=', &head, ret) && slice_eq_ci(slice_trim(head), name)) {
+            *ret = slice_trim(*ret);
+            return true;
+        }
     } while (more);
-    return SLICE_EMPTY;
+    *ret = SLICE_EMPTY;
+    return false;
 }
 
-// RFC 8657 3: without an account in the record, any of the authority's will do.
-static bool may_issue(struct slice value, struct slice wanted) {
-    struct slice issuer, rest, our_issuer, our_rest;
+static bool is_listed(struct slice list, struct slice word) {
+    struct slice one;
+    bool more;
+    do {
+        more = slice_cut(list, ',', &one, &list);
+        if (slice_eq(slice_trim(one), word))
+            return true;
+    } while (more);
+    return false;
+}
+
+// RFC 8657 3 and 4: without an account in the record, any of the authority's will do; without methods, any method.
+static bool may_issue(struct slice value, struct slice wanted, const char *challenge) {
+    struct slice issuer, rest, our_issuer, our_rest, account, our_account, methods;
     (void)slice_cut(value, ';', &issuer, &rest);
     (void)slice_cut(wanted, ';', &our_issuer, &our_rest);
-    struct slice account = find_account(rest), our_account = find_account(our_rest);
+    (void)find_parameter(rest, SLICE("accounturi"), &account);
+    (void)find_parameter(our_rest, SLICE("accounturi"), &our_account);
+    if (find_parameter(rest, SLICE("validationmethods"), &methods) && !is_listed(methods, slice_from_cstr(challenge)))
+        return false;
     return slice_eq_ci(slice_trim(issuer), our_issuer) &&
            (account.len == 0 || our_account.len == 0 || slice_eq(account, our_account));
 }
@@ -207,7 +223,7 @@ static enum zone_verdict judge_caa(const struct zone_record *r, const struct zon
         if (!slice_eq_ci(slice_sub(rdata, 2, 2 + tag_len), SLICE("issue")))
             continue;
         has_issue = true;
-        if (may_issue(slice_sub(rdata, 2 + tag_len, rdata.len), wanted))
+        if (may_issue(slice_sub(rdata, 2 + tag_len, rdata.len), wanted, r->challenge))
             return ZONE_RIGHT;
     }
     if (!has_issue)

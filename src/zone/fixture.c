@@ -25,6 +25,7 @@ void fixture_init(struct fixture *f, const char *address) {
         .tlsa_sha256 = FIXTURE_TLSA,
         .ca = "letsencrypt.org",
         .account = "https://ca.org/acct/1",
+        .challenge = "http-01",
     };
     zone_init(&facts, &f->zone);
 }

@@ -158,6 +158,7 @@ static void add_recommended(struct zone *z, const struct zone_facts *f) {
         struct zone_record *caa =
             add(z, ZONE_CAA, DNS_TYPE_CAA, "", "no other authority may issue certificates for the domain");
         caa->harms_when_wrong = true;
+        caa->challenge = f->challenge;
         bool has_account = f->account[0] != '\0';
         set_value(caa, "0 issue \"%s%s%s\"", f->ca, has_account ? ";accounturi=" : "", f->account);
     }

@@ -50,6 +50,7 @@ struct zone_record {
     struct dkim_private_key *key;    // ZONE_DKIM: a reference
     char sha256[ZONE_TLSA_HEX_SIZE]; // ZONE_TLSA
     struct net_address address;      // ZONE_ADDRESS
+    const char *challenge;           // ZONE_CAA: as in struct zone_facts
     const char *purpose;             // a few words, static
 };
 
@@ -69,6 +70,7 @@ struct zone_facts {
     const char *tlsa_sha256; // of the SubjectPublicKeyInfo in service, hexadecimal; "": none yet
     const char *ca;          // the issuer's name for CAA (RFC 8659), "letsencrypt.org"; "": unknown, or no CA
     const char *account;     // our account there (RFC 8657), a URL; "": not known
+    const char *challenge;   // that the issuer is answered, "http-01" (RFC 8555 8.3); static
 };
 
 struct zone {

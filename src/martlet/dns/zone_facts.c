@@ -164,6 +164,7 @@ bool zone_facts_read(const struct config *c, const struct zone_certificate *cert
         .n_addresses = n_addresses,
         .ca = find_ca(c),
         .account = certificate->account,
+        .challenge = c->acme_dns_hook[0] != '\0' ? "dns-01" : "http-01",
         .tlsa_sha256 = report->is_readable ? report->key_sha256 : "",
         .has_public_certificate = source == CERTIFICATE_FROM_ACME ||
                                   (source == CERTIFICATE_FROM_FILES && (!report->is_readable || report->is_public)),
