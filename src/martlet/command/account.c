@@ -44,38 +44,24 @@ static const char *state_of(const json_t *row) {
 
 // ---- list ----
 
-struct listing {
-    bool json;
-    size_t width; // of the column of addresses, by the first one; 0: none was printed yet
-};
-
-static void print_row(void *arg, const json_t *row) {
-    struct listing *l = arg;
-    if (l->json) {
-        operator_print_json(row);
-        return;
-    }
+static void print_row(void *arg, const json_t *row, size_t n) {
+    size_t *width = arg; // of the column of addresses, by the first one
     const char *address = operator_text(row, "address");
     char size[SIZE_TEXT_MAX];
     write_size(operator_number(row, "octets"), size);
-    if (l->width == 0) {
-        l->width = strlen(address) > COLUMN_MIN ? strlen(address) : COLUMN_MIN;
-        (void)printf("%-*s  %-7s  %-10s  %8s  %10s\n", (int)l->width, "address", "state", "last login", "messages",
+    if (n == 0) {
+        *width = strlen(address) > COLUMN_MIN ? strlen(address) : COLUMN_MIN;
+        (void)printf("%-*s  %-7s  %-10s  %8s  %10s\n", (int)*width, "address", "state", "last login", "messages",
                      "size");
     }
-    (void)printf("%-*s  %-7s  %-10s  %8lld  %10s\n", (int)l->width, address, state_of(row),
+    (void)printf("%-*s  %-7s  %-10s  %8lld  %10s\n", (int)*width, address, state_of(row),
                  operator_text(row, "last_login"), operator_number(row, "messages"), size);
 }
 
 static int list(const struct operator_options *o, const char *address) {
-    struct listing l = {.json = o->json};
-    json_t *request = json_pack("{s:s}", "command", "account-list");
-    bool ok = operator_call(o, request, print_row, &l, NULL);
-    json_decref(request);
-    if (ok && l.width == 0 && !l.json)
-        (void)printf("there is no account yet\n");
-    int status = operator_finish_output();
-    return ok ? status : 1;
+    size_t width = 0;
+    const struct operator_list accounts = {.print_row = print_row, .none = "there is no account yet", .arg = &width};
+    return operator_show_list(o, json_pack("{s:s}", "command", "account-list"), &accounts);
 }
 
 // ---- one account ----

@@ -15,11 +15,11 @@ static void print_octets(long long octets) {
 }
 
 struct totals {
-    bool json;
+    uint64_t days;
     long long messages, octets, accounts;
 };
 
-static void print_rule(void *arg, const json_t *row) {
+static void print_rule(void *arg, const json_t *row, size_t n) {
     static const struct {
         const char *rule, *text;
     } texts[] = {
@@ -29,10 +29,6 @@ static void print_rule(void *arg, const json_t *row) {
         {"quota", "the oldest of crowded mailboxes"},
     };
     struct totals *t = arg;
-    if (t->json) {
-        operator_print_json(row);
-        return;
-    }
     const char *rule = operator_text(row, "rule"), *text = rule;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (strcmp(texts[i].rule, rule) == 0)
@@ -45,21 +41,20 @@ static void print_rule(void *arg, const json_t *row) {
     t->accounts += operator_number(row, "accounts");
 }
 
+static void print_totals(void *arg, const json_t *last) {
+    const struct totals *t = arg;
+    (void)printf("%s in all: %lld %s, %lld %s, ", t->days == 0 ? "now" : "by then", t->accounts,
+                 t->accounts == 1 ? "account" : "accounts", t->messages, t->messages == 1 ? "message" : "messages");
+    print_octets(t->octets);
+}
+
 static int dry_run(const struct operator_options *o) {
-    uint64_t days = 0;
-    if (o->days != NULL && (!slice_to_u64(slice_from_cstr(o->days), &days) || days > 36500))
+    struct totals t = {.days = 0};
+    if (o->days != NULL && (!slice_to_u64(slice_from_cstr(o->days), &t.days) || t.days > 36500))
         command_misuse(&expire_command, "--days wants a number from 0 to 36500, not \"%s\"", o->days);
-    struct totals t = {.json = o->json};
-    json_t *request = json_pack("{s:s, s:I}", "command", "expire-dry-run", "days", (json_int_t)days);
-    bool ok = operator_call(o, request, print_rule, &t, NULL);
-    json_decref(request);
-    if (ok && !t.json) {
-        (void)printf("%s in all: %lld %s, %lld %s, ", days == 0 ? "now" : "by then", t.accounts,
-                     t.accounts == 1 ? "account" : "accounts", t.messages, t.messages == 1 ? "message" : "messages");
-        print_octets(t.octets);
-    }
-    int status = operator_finish_output();
-    return ok ? status : 1;
+    const struct operator_list rules = {.print_row = print_rule, .print_end = print_totals, .arg = &t};
+    return operator_show_list(o, json_pack("{s:s, s:I}", "command", "expire-dry-run", "days", (json_int_t)t.days),
+                              &rules);
 }
 
 static int run_expire(int argc, char **argv) {

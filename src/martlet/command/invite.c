@@ -65,33 +65,16 @@ static int add(const struct operator_options *o) {
     return operator_finish_output();
 }
 
-struct listing {
-    bool json;
-    size_t n;
-};
-
-static void print_row(void *arg, const json_t *row) {
-    struct listing *l = arg;
-    if (l->json) {
-        operator_print_json(row);
-        return;
-    }
-    if (l->n++ == 0)
+static void print_row(void *arg, const json_t *row, size_t n) {
+    if (n == 0)
         (void)printf("%-22s  %-10s  %s\n", "token", "last day", "accounts left");
     (void)printf("%-22s  %-10s  %13lld\n", operator_text(row, "token"), operator_text(row, "last_day"),
                  operator_number(row, "uses"));
 }
 
 static int list(const struct operator_options *o) {
-    struct listing l = {.json = o->json};
-    json_t *request = json_pack("{s:s}", "command", "invitation-list");
-    bool ok = operator_call(o, request, print_row, &l, NULL);
-    json_decref(request);
-    if (!ok)
-        return 1;
-    if (l.n == 0 && !l.json)
-        (void)printf("there is no invitation\n");
-    return operator_finish_output();
+    static const struct operator_list invitations = {.print_row = print_row, .none = "there is no invitation"};
+    return operator_show_list(o, json_pack("{s:s}", "command", "invitation-list"), &invitations);
 }
 
 // What people have at hand is the link; its token is all that counts.

@@ -161,6 +161,35 @@ void operator_print_json(const json_t *object) {
     (void)putchar('\n');
 }
 
+struct listing {
+    const struct operator_list *list;
+    bool as_json;
+    size_t n;
+};
+
+static void on_list_row(void *arg, const json_t *row) {
+    struct listing *l = arg;
+    if (l->as_json)
+        operator_print_json(row);
+    else
+        l->list->print_row(l->list->arg, row, l->n);
+    l->n++;
+}
+
+int operator_show_list(const struct operator_options *o, json_t *request, const struct operator_list *list) {
+    struct listing l = {.list = list, .as_json = o->json};
+    json_t *last = NULL;
+    bool ok = request != NULL && operator_call(o, request, on_list_row, &l, &last);
+    json_decref(request);
+    if (ok && !o->json && l.n == 0 && list->none != NULL)
+        (void)printf("%s\n", list->none);
+    if (ok && !o->json && list->print_end != NULL)
+        list->print_end(list->arg, last);
+    json_decref(last);
+    int status = operator_finish_output();
+    return ok ? status : 1;
+}
+
 const char *operator_text(const json_t *row, const char *name) {
     const char *text = json_string_value(json_object_get(row, name));
     return text != NULL ? text : "";

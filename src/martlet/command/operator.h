@@ -47,6 +47,17 @@ MUST_USE bool operator_find_dir(const struct operator_options *o, char ret[PATH_
 // Asks the relay (martlet/command/control_client.h). Prints a sentence and returns false when that does not work.
 MUST_USE bool operator_call(const struct operator_options *o, const json_t *request,
                             void (*on_row)(void *arg, const json_t *row), void *arg, json_t **ret_last);
+
+// What shows the rows of an answer, each with the number of those before it. With --json none of it is asked: every row
+// is a line then.
+struct operator_list {
+    void (*print_row)(void *arg, const json_t *row, size_t n);
+    void (*print_end)(void *arg, const json_t *last); // behind the rows, from the answer's last object; may be NULL
+    const char *none;                                 // what is said when there is no row; NULL: nothing
+    void *arg;
+};
+// Asks the relay, shows the answer, and returns the exit status. The request is taken; NULL: a sentence was printed.
+MUST_USE int operator_show_list(const struct operator_options *o, json_t *request, const struct operator_list *list);
 // Prints one JSON object as a line.
 void operator_print_json(const json_t *object);
 // Members of a row; "" and 0 when there is no such member.

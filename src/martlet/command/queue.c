@@ -34,64 +34,54 @@ static void write_next(const json_t *row, char ret[SPAN_SIZE]) {
         (void)snprintf(ret, SPAN_SIZE, "now");
 }
 
-struct listing {
-    bool json;
-    size_t n, width;
-};
-
 // ---- list ----
 
-static void print_destination(void *arg, const json_t *row) {
-    struct listing *l = arg;
-    if (l->json) {
-        operator_print_json(row);
-        return;
-    }
+static void print_destination(void *arg, const json_t *row, size_t n) {
+    size_t *width = arg; // of the column of destinations, by the first one
     const char *name = operator_text(row, "destination"), *error = operator_text(row, "error");
     char age[SPAN_SIZE], next[SPAN_SIZE];
     write_span(operator_number(row, "age_s"), age);
     write_next(row, next);
-    if (l->n++ == 0) {
-        l->width = strlen(name) > COLUMN_MIN ? strlen(name) : COLUMN_MIN;
-        (void)printf("%-*s  %8s  %10s  %8s  %8s  %s\n", (int)l->width, "destination", "messages", "recipients",
-                     "oldest", "next try", "last error");
+    if (n == 0) {
+        *width = strlen(name) > COLUMN_MIN ? strlen(name) : COLUMN_MIN;
+        (void)printf("%-*s  %8s  %10s  %8s  %8s  %s\n", (int)*width, "destination", "messages", "recipients", "oldest",
+                     "next try", "last error");
     }
-    (void)printf("%-*s  %8lld  %10lld  %8s  %8s  %s\n", (int)l->width, name, operator_number(row, "messages"),
+    (void)printf("%-*s  %8lld  %10lld  %8s  %8s  %s\n", (int)*width, name, operator_number(row, "messages"),
                  operator_number(row, "recipients"), age, next, error[0] != '\0' ? error : "-");
 }
 
 static int list(const struct operator_options *o) {
-    struct listing l = {.json = o->json};
-    json_t *request = json_pack("{s:s}", "command", "queue-list");
-    bool ok = operator_call(o, request, print_destination, &l, NULL);
-    json_decref(request);
-    if (ok && l.n == 0 && !l.json)
-        (void)printf("no mail waits\n");
-    int status = operator_finish_output();
-    return ok ? status : 1;
+    size_t width = 0;
+    const struct operator_list destinations = {.print_row = print_destination, .none = "no mail waits", .arg = &width};
+    return operator_show_list(o, json_pack("{s:s}", "command", "queue-list"), &destinations);
 }
 
 // ---- show ----
 
-static void print_message(void *arg, const json_t *row) {
-    struct listing *l = arg;
-    if (l->json) {
-        operator_print_json(row);
-        return;
-    }
+static void print_message(void *arg, const json_t *row, size_t n) {
     const char *sender = operator_text(row, "sender"), *reply = operator_text(row, "reply");
     char age[SPAN_SIZE], next[SPAN_SIZE];
     write_span(operator_number(row, "age_s"), age);
     write_next(row, next);
-    (void)printf("%s%lld: %lld octets, %s old, next try %s%s, from %s\n", l->n++ > 0 ? "\n" : "",
-                 operator_number(row, "id"), operator_number(row, "octets"), age, strcmp(next, "now") == 0 ? "" : "in ",
-                 next, sender[0] != '\0' ? sender : "<> (a bounce)");
+    (void)printf("%s%lld: %lld octets, %s old, next try %s%s, from %s\n", n > 0 ? "\n" : "", operator_number(row, "id"),
+                 operator_number(row, "octets"), age, strcmp(next, "now") == 0 ? "" : "in ", next,
+                 sender[0] != '\0' ? sender : "<> (a bounce)");
     size_t i;
     json_t *recipient;
     json_array_foreach(json_object_get(row, "recipients"), i, recipient)(void)
         printf("    to %s\n", json_string_value(recipient));
     if (reply[0] != '\0')
         (void)printf("    last answer: %s\n", reply);
+}
+
+static void print_failure(void *arg, const json_t *last) {
+    const char *error = operator_text(last, "error");
+    char failing[SPAN_SIZE];
+    if (error[0] == '\0')
+        return;
+    write_span(operator_number(last, "failing_s"), failing);
+    (void)printf("\nThe destination has failed for %s: %s\n", failing, error);
 }
 
 static json_t *request_about(const char *command, const char *destination) {
@@ -102,19 +92,8 @@ static json_t *request_about(const char *command, const char *destination) {
 }
 
 static int show(const struct operator_options *o, const char *destination) {
-    struct listing l = {.json = o->json};
-    json_t *request = request_about("queue-show", destination), *last = NULL;
-    bool ok = request != NULL && operator_call(o, request, print_message, &l, &last);
-    json_decref(request);
-    const char *error = operator_text(last, "error");
-    if (ok && !o->json && error[0] != '\0') {
-        char failing[SPAN_SIZE];
-        write_span(operator_number(last, "failing_s"), failing);
-        (void)printf("\nThe destination has failed for %s: %s\n", failing, error);
-    }
-    json_decref(last);
-    int status = operator_finish_output();
-    return ok ? status : 1;
+    static const struct operator_list messages = {.print_row = print_message, .print_end = print_failure};
+    return operator_show_list(o, request_about("queue-show", destination), &messages);
 }
 
 // ---- retry, drop ----

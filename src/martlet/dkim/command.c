@@ -49,29 +49,15 @@ static const char *state_of(const json_t *row) {
     return signs ? "signs; the DNS was not asked yet" : "waits; the DNS was not asked yet";
 }
 
-struct listing {
-    bool json;
-    size_t n;
-};
-
-static void print_row(void *arg, const json_t *row) {
-    struct listing *l = arg;
-    if (l->json) {
-        operator_print_json(row);
-        return;
-    }
-    (void)printf("%s%s (%s): %s\n", l->n++ > 0 ? "\n" : "", operator_text(row, "selector"),
-                 operator_text(row, "algorithm"), state_of(row));
+static void print_row(void *arg, const json_t *row, size_t n) {
+    (void)printf("%s%s (%s): %s\n", n > 0 ? "\n" : "", operator_text(row, "selector"), operator_text(row, "algorithm"),
+                 state_of(row));
     print_zone_line(row);
 }
 
 static int list(const struct operator_options *o) {
-    struct listing l = {.json = o->json};
-    if (!ask(o, "dkim-list", print_row, &l))
-        return 1;
-    if (l.n == 0 && !l.json)
-        (void)printf("%s\n", not_signing);
-    return operator_finish_output();
+    static const struct operator_list keys = {.print_row = print_row, .none = not_signing};
+    return operator_show_list(o, json_pack("{s:s}", "command", "dkim-list"), &keys);
 }
 
 // ---- rotate ----
