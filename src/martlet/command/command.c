@@ -81,10 +81,19 @@ _Noreturn static void unknown_option(const struct command *c, const char *word, 
     command_misuse(c, "unknown option %s", word);
 }
 
+// "--json=yes" of --json. With a letter that is none, `word` is only what stands before it.
+static bool has_unwanted_value(const char *word, const struct option *options) {
+    size_t len = strcspn(word, "=");
+    for (; options->name != NULL; options++)
+        if (optopt == options->val && options->has_arg == no_argument && word[len] == '=' && len > 2 &&
+            strncmp(word, "--", 2) == 0 && strncmp(options->name, word + 2, len - 2) == 0)
+            return true;
+    return false;
+}
+
 // getopt_long(3) says '?' for all of these: no such option, several that begin like this, a value that is not wanted.
 _Noreturn static void refuse_option(const struct command *c, const char *word, const struct option *options) {
-    bool is_long = slice_starts_with(slice_from_cstr(word), SLICE("--"));
-    if (is_long && optopt != 0 && strchr(word, '=') != NULL)
+    if (has_unwanted_value(word, options))
         command_misuse(c, "%.*s takes no value", (int)strcspn(word, "="), word);
     char text[OPTION_SHOWN_MAX];
     if (optopt == 0)
