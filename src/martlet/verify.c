@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "martlet/command/command.h"
+#include "martlet/command/operator.h"
 #include "martlet/handover/source.h"
 #include "martlet/host/user.h"
 #include "store/store.h"
@@ -52,7 +53,8 @@ static int verify(const char *dir) {
         (void)fprintf(stderr, "martlet: %s: %s%s\n", dir, error, what_to_do(error));
     else if (problems == 0)
         (void)printf("no problems found\n");
-    return problems == 0 ? 0 : 1;
+    int status = operator_finish_output();
+    return problems == 0 ? status : 1;
 }
 
 static int run_verify(int argc, char **argv) {

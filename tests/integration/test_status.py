@@ -9,13 +9,14 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 
 import mail
 import pytest
 from admin import run
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from push_gateway import PushGateway
-from relay import DOMAIN, NO_RATE, TOP, TURN_PORT, Relay, Service, release_binary_path, run_martlet, wait_until
+from relay import DOMAIN, NO_RATE, TOP, TURN_PORT, Relay, Service, binary_path, release_binary_path, run_martlet, wait_until
 
 SERVICES = {"imap", "smtps", "submission", "smtp-443", "smtp", "mxdeliv", "handshakes-443", "https", "http", "metrics", "control"}
 # What stands for itself in a label: words of ours, sizes, our version, and the bounds of histograms.
@@ -348,3 +349,10 @@ def test_mistakes(watched, tmp_path):
         where = done.stdout.replace("\n  ", " ") if command == "status" else done.stderr
         assert done.returncode == (3 if command == "status" else 1) and "no relay runs with the state directory" in where
         assert run_martlet("help", command).stdout.startswith(f"usage: martlet {command}")
+
+
+@pytest.mark.parametrize("command", ["status", "metrics", "certificate", "account list"])
+def test_output_that_cannot_be_written(watched, command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([binary_path(), *command.split(), "--dir", watched.state], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "the output could not be written" in done.stderr

@@ -21,8 +21,6 @@
 #include "martlet/command/operator.h"
 #include "martlet/handover/source.h"
 
-#define DEFAULT_CONFIG "/etc/martlet/martlet.ini"
-
 enum { ATTENTION = 1, DATE_SIZE = 32, PEM_MAX = 512 * 1024 };
 
 struct view {
@@ -196,7 +194,7 @@ static int run_certificate(int argc, char **argv) {
         {"help", no_argument, NULL, 'h'},         {0},
     };
     struct command_sets sets = {0};
-    struct source source = {.config_path = DEFAULT_CONFIG, .overrides = sets.values};
+    struct source source = {.config_path = OPERATOR_CONFIG, .overrides = sets.values};
     char path[PATH_MAX], dir_setting[PATH_MAX + 16];
     bool as_json = false, has_config = false;
     int option;
@@ -229,7 +227,7 @@ static int run_certificate(int argc, char **argv) {
     else
         print_text(&v);
     source_done(&source);
-    return v.needs_attention ? ATTENTION : 0;
+    return operator_finish_output() != 0 || v.needs_attention ? ATTENTION : 0;
 }
 
 const struct command certificate_command = {
