@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import socket
 import sqlite3
+import struct
 import subprocess
 import tempfile
 
@@ -15,6 +16,7 @@ from timelimit import GUARD, PATIENCE
 
 DOMAIN = "_mistakes.test"
 NOBODY = 65534
+NO_ID = 0xFFFFFFFF
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 ENV = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99"}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes user")
@@ -201,6 +203,31 @@ def test_rights(place):
     roots.chmod(0o600)
     place.write(f"ca_file = {roots}\n")
     refused(place.serve(), f"ca_file: {roots} cannot be read by the user nobody: chmod o+r")
+
+
+@needs_root
+def test_rights_by_other_ways(place):
+    """Mode bits are not all of it: a group that is not the first, an entry of an access list, a folder above the file."""
+    folder, group = place.path / "roots", 50000
+    roots = folder / "roots.pem"
+    folder.mkdir(0o755)
+    roots.write_text("")
+    roots.chmod(0o640)
+    os.chown(roots, 0, group)
+    place.write(f"ca_file = {roots}\n")
+    place.state.mkdir(0o700)
+    os.chown(place.state, NOBODY, NOBODY)
+    of_group = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}"]
+    assert place.serve(wrapper=of_group).returncode == 0
+    want = f"ca_file: {roots} cannot be read by the user nobody: chmod o+r"
+    refused(place.serve(wrapper=AS_NOBODY), want)
+    refused(place.serve(), want)
+    # user:nobody:r-- beside the owner, the group and others (acl(5), as the kernel keeps it)
+    entries = [(1, 6, NO_ID), (2, 4, NOBODY), (4, 4, NO_ID), (16, 4, NO_ID), (32, 0, NO_ID)]
+    os.setxattr(roots, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries))
+    assert place.serve().returncode == 0
+    folder.chmod(0o700)
+    refused(place.serve(), "cannot be read by the user nobody")
 
 
 @needs_root
@@ -507,6 +534,8 @@ def test_misspelt():
         ("queue --json=yes", "--json takes no value"),
         ("queue -x", "unknown option -x"),
         ("queue --json -x", "unknown option -x"),
+        ("serve --config=x -xy", "unknown option -x"),
+        ("serve --config=x -cx", "unknown option -c"),
         ("invite --d", "--d could be --dir or --days"),
         ("serve --mail_domain=a.org", "which --set mail_domain=VALUE sets"),
         ("serve --config", "option --config wants a value"),

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,9 +90,18 @@ static bool find_uid(const struct preflight *p, uid_t *ret_uid, gid_t *ret_gid) 
     return *ret_uid != 0 || p->is_dev || user_find(p->config->user, ret_uid, ret_gid);
 }
 
-static bool may_read(const struct stat *st, uid_t uid, gid_t gid) {
-    mode_t bit = st->st_uid == uid ? S_IRUSR : st->st_gid == gid ? S_IRGRP : S_IROTH;
-    return uid == 0 || (st->st_mode & bit) != 0;
+// Folders above it, groups and access lists have a say: only the kernel knows. A process of its own asks it as the user
+// that the relay becomes.
+static bool may_read(const char *path, uid_t uid, gid_t gid) {
+    if (geteuid() != 0 || uid == 0)
+        return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(user_become(uid, gid) == 0 && access(path, R_OK) != 0 ? 1 : 0);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return child < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 0; // else its start says what is wrong
 }
 
 static bool look_at_file(const struct preflight *p, const char *key, const char *path) {
@@ -106,8 +116,9 @@ static bool look_at_file(const struct preflight *p, const char *key, const char 
     if (!S_ISREG(st.st_mode))
         return tell(p, false, "%s: %.300s is not a file", key, path);
     write_user(uid, user);
-    return may_read(&st, uid, gid) ||
-           tell(p, false, "%s: %.300s cannot be read by the user %s: chmod o+r %.200s", key, path, user, path);
+    return may_read(path, uid, gid) ||
+           tell(p, false, "%s: %.300s cannot be read by the user %s: chmod o+r %.200s, and o+x the folders above it",
+                key, path, user, path);
 }
 
 static void look_at_hook(const struct preflight *p) {
