@@ -320,3 +320,17 @@ def test_output_that_cannot_be_written(tmp_path):
     assert done.returncode == 1 and "the output could not be written" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["blank ", "two\nuser = root", "not\udcff8", "e\x1bsc"])
+def test_a_directory_that_no_configuration_can_name(tmp_path, name):
+    """The file would mean another one than was asked for, or nothing at all."""
+    before = picture(tmp_path)
+    sentence = refused("chat.example.org", "--dir", tmp_path / name)
+    assert "cannot stand in a configuration" in sentence and sentence.isprintable()
+    assert picture(tmp_path) == before
+    # A link to it hides the name until the directory is there.
+    (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    assert "cannot stand in a configuration" in refused("chat.example.org", "--dir", tmp_path / "link")
+    assert list((tmp_path / name).iterdir()) == []
+
+

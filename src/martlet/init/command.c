@@ -113,13 +113,26 @@ static bool read_config(struct init *i) {
     return agrees(i);
 }
 
-// The text of a new one, by which all goes on.
-static bool make_config(struct init *i, struct buf *text) {
-    struct init_text t = {i->domain, i->dir != NULL ? i->state_dir : "", i->user != NULL ? i->user : ""};
+// The text of a new one, by which all goes on. It must say what was asked for: not every name of a directory can stand
+// in such a file.
+static bool make_config(struct init *i, const char *dir, struct buf *text) {
+    struct init_text t = {i->domain, dir, i->user != NULL ? i->user : ""};
+    buf_consume(text, buf_slice(text).len);
+    config_free(i->config);
+    i->config = NULL;
     bool ok = init_text_write(&t, text);
-    ASSERT(ok);
-    i->config = config_parse(buf_slice(text), i->path, NULL, on_complaint, NULL);
-    return i->config != NULL;
+    if (ok)
+        i->config = config_parse(buf_slice(text), i->path, NULL, NULL, NULL);
+    if (i->config != NULL && (t.state_dir[0] == '\0' || strcmp(i->config->state_dir, t.state_dir) == 0) &&
+        (t.user[0] == '\0' || strcmp(i->config->user, t.user) == 0))
+        return true;
+    (void)snprintf(i->error, sizeof(i->error),
+                   "the name of the %s cannot stand in a configuration, where it would be one line of UTF-8 without "
+                   "blanks at its ends: take another",
+                   i->user != NULL && dir[0] == '\0' ? "user"
+                   : i->user != NULL                 ? "directory or user"
+                                                     : "directory");
+    return refuse(i);
 }
 
 static bool find_owner(struct init *i, const char *user) {
@@ -258,7 +271,10 @@ static bool prepare(struct init *i, struct buf *text) {
         return false;
     if (i->has_config)
         return make_state(i, i->config->state_dir);
-    return (i->dir == NULL || make_state(i, i->dir)) && make_config(i, text);
+    if (i->dir == NULL)
+        return make_config(i, "", text);
+    // The second time with the name that the directory really has.
+    return make_config(i, i->dir, text) && make_state(i, i->dir) && make_config(i, i->state_dir, text);
 }
 
 static bool write_config(struct init *i, const struct buf *text) {
