@@ -54,10 +54,16 @@ static const char *end_of_path(const char *path) {
     return len > PATH_SHOWN_MAX ? path + len - PATH_SHOWN_MAX : path;
 }
 
-// Where a problem is: "chatmail.ini:12", "chatmail.ini:12: key" or "--set key".
+// Where a problem is: "chatmail.ini", "chatmail.ini:12", "chatmail.ini:12: key" or "--set key".
 struct place {
     char text[CONFIG_PLACE_MAX];
 };
+
+static struct place place_of_file(const struct loading *l) {
+    struct place p;
+    (void)snprintf(p.text, sizeof(p.text), "%s", end_of_path(l->name));
+    return p;
+}
 
 static struct place place_of_line(const struct loading *l, int line) {
     struct place p;
@@ -185,18 +191,19 @@ static bool is_set(const struct loading *l, const char *key) {
 
 static void check_whole(struct loading *l) {
     struct config *c = l->config;
+    struct place file = place_of_file(l);
     c->iroh_relay_set = is_set(l, "iroh_relay");
     c->push_gateway_set = is_set(l, "push_gateway");
     if (!is_set(l, "mail_domain") && !l->is_domain_elsewhere && l->is_ini)
-        complain(l, false, l->name, "mail_domain: is required; it names the domain of the addresses");
+        complain(l, false, file.text, "mail_domain: is required; it names the domain of the addresses");
     if (c->username_min_length > c->username_max_length)
-        complain(l, false, l->name, "username_min_length: is above username_max_length (%u > %u)",
+        complain(l, false, file.text, "username_min_length: is above username_max_length (%u > %u)",
                  c->username_min_length, c->username_max_length);
     if (c->queue_retry_min > c->queue_retry_max)
-        complain(l, false, l->name, "queue_retry_min: is above queue_retry_max (%u > %u)", c->queue_retry_min,
+        complain(l, false, file.text, "queue_retry_min: is above queue_retry_max (%u > %u)", c->queue_retry_min,
                  c->queue_retry_max);
     if (c->delete_mails_after > CONFIG_MAIL_DAYS_MAX) {
-        complain(l, true, l->name, "delete_mails_after: %u days are too many; messages are deleted after %d days",
+        complain(l, true, file.text, "delete_mails_after: %u days are too many; messages are deleted after %d days",
                  c->delete_mails_after, CONFIG_MAIL_DAYS_MAX);
         c->delete_mails_after = CONFIG_MAIL_DAYS_MAX;
     }

@@ -431,6 +431,22 @@ static void limits_of_the_text(void **state) {
     assert_null(config_parse((struct slice){NULL, 0}, "chatmail.ini", NULL, NULL, NULL));
 }
 
+// What stands in a complaint has a limit, whatever the path.
+static void a_long_path(void **state) {
+    static const char *const texts[] = {"", "[params]\n", "[params]\nmail_domain = a..b\n",
+                                        "[params]\nno_such_key = 1\n",
+                                        "[params]\nmail_domain = a.org\ndelete_mails_after = 50\n"};
+    char path[4096];
+    memset(path, 'p', sizeof(path));
+    (void)snprintf(path + sizeof(path) - sizeof("/chatmail.ini"), sizeof("/chatmail.ini"), "/chatmail.ini");
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        complaints[0] = '\0';
+        config_free(config_parse(slice_from_cstr(texts[i]), path, NULL, on_complaint, NULL));
+        if (strstr(complaints, "/chatmail.ini:") == NULL)
+            fail_msg("case %zu: \"%s\"", i, complaints);
+    }
+}
+
 static void where_the_certificate_comes_from(void **state) {
     static const struct {
         const char *text;
@@ -464,6 +480,7 @@ int main(void) {
         cmocka_unit_test(complaints_name_file_line_and_key),
         cmocka_unit_test(overrides_win),
         cmocka_unit_test(limits_of_the_text),
+        cmocka_unit_test(a_long_path),
         cmocka_unit_test(where_the_certificate_comes_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
