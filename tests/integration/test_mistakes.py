@@ -180,10 +180,19 @@ def test_missing_configuration(place):
 
 def test_no_program_for_certificates(place):
     place.write("", f"[params]\nmail_domain = chat.example.org\nstate_dir = {place.state}\nuser = {ME}\n")
-    wrapper = ["env", "PATH=/nonexistent"]
-    done = place.serve(wrapper=wrapper)
-    lines = [line for line in complaints(done) if "uacme" in line]
-    assert done.returncode == 0 and len(lines) == 1 and "is not installed: apt-get install uacme" in lines[0], done
+    folder = place.path / "bin"
+    folder.mkdir()
+
+    def told(path):
+        done = place.serve(wrapper=["env", f"PATH={path}"])
+        assert done.returncode == 0, done
+        return [line for line in complaints(done) if "uacme" in line]
+
+    line, = told(f"/nonexistent:{folder}")
+    assert "is not installed: apt-get install uacme" in line
+    (folder / "uacme").touch(0o755)
+    for path in (folder, f"{folder}:/nonexistent", f"/nonexistent:{folder}"):
+        assert told(path) == []
 
 
 # ---- rights ----

@@ -131,11 +131,8 @@ static void look_at_hook(const struct preflight *p) {
 static bool is_in_path(const char *program) {
     struct slice rest = slice_from_cstr(getenv("PATH") != NULL ? getenv("PATH") : "/usr/bin:/bin"), dir;
     while (rest.len > 0) {
-        if (!slice_cut(rest, ':', &dir, &rest)) {
-            dir = rest;
-            rest = SLICE_EMPTY;
-        }
         char path[PATH_MAX];
+        (void)slice_cut(rest, ':', &dir, &rest);
         (void)snprintf(path, sizeof(path), "%.*s/%s", (int)(dir.len < PATH_SHOWN_MAX ? dir.len : 0), dir.ptr, program);
         if (access(path, X_OK) == 0)
             return true;
