@@ -267,6 +267,23 @@ def test_directory_of_others(place):
     assert (before.st_mode, before.st_uid) == (after.st_mode, after.st_uid) and len(list(place.state.iterdir())) == 1
 
 
+@pytest.mark.parametrize("name", ["lock", "tls", "acme", "dkim"])
+def test_directory_of_others_that_looks_like_ours(place, name):
+    """state_dir = /var, where `lock` is a link to a folder; /etc, where others keep keys."""
+    for target in (place.state / name, place.path / "run"):
+        target.mkdir(parents=True)
+        target.chmod(0o755)
+        place.state.chmod(0o755)
+        if target.parent != place.state:
+            (place.state / name).rmdir()
+            (place.state / name).symlink_to(target)
+        before = place.state.stat()
+        for dry in (True, False):
+            refused(place.serve(dry=dry), f"state_dir: {place.state} has files of others in it")
+        after = place.state.stat()
+        assert (before.st_mode, before.st_uid) == (after.st_mode, after.st_uid)
+
+
 def test_what_a_relay_does_without(place):
     """A start says these in its log."""
     place.write("www_folder = /nonexistent\n")

@@ -295,13 +295,20 @@ static bool has_room(const struct preflight *p, int state_fd) {
                 dir, what, lacks_room ? "" : " -i");
 }
 
+// Of these names, some are used by others, too: there is /var/lock, and somebody's keys are in a folder `dkim`. What
+// the relay makes is no link, and its folders are closed.
 static bool has_one_of_ours(int state_fd) {
-    static const char *const names[] = {"martlet.db", "martlet.ini", "lock", "bodies",
-                                        "dkim",       "root.key",    "tls",  "acme"};
-    struct stat st;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (fstatat(state_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+    static const struct {
+        const char *name;
+        mode_t kind;
+    } ours[] = {{"martlet.db", S_IFREG}, {"martlet.ini", S_IFREG}, {"lock", S_IFREG},        {"bodies", S_IFDIR},
+                {"dkim", S_IFDIR},       {"root.key", S_IFREG},    {"tls/cert.pem", S_IFREG}};
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+        struct stat st;
+        if (fstatat(state_fd, ours[i].name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == ours[i].kind &&
+            (ours[i].kind == S_IFREG || (st.st_mode & 077) == 0))
             return true;
+    }
     return false;
 }
 
