@@ -320,6 +320,15 @@ def test_output_that_cannot_be_written(tmp_path):
     assert done.returncode == 1 and "the output could not be written" in done.stderr
 
 
+def test_says_what_the_configuration_says(tmp_path):
+    """Of a relay that serves no calls, no port for them is to be let through."""
+    assert "of TCP and 3478, 49152-65535 of UDP through" in init("chat.example.org", "--dir", tmp_path / "all").stdout
+    with open(tmp_path / "all" / "martlet.ini", "a") as config:
+        config.write("turn = false\n")
+    out = init("chat.example.org", "--dir", tmp_path / "all").stdout
+    assert "993 of TCP through to this machine" in out and "UDP" not in out
+
+
 @pytest.mark.parametrize("name", ["blank ", "two\nuser = root", "not\udcff8", "e\x1bsc"])
 def test_a_directory_that_no_configuration_can_name(tmp_path, name):
     """The file would mean another one than was asked for, or nothing at all."""

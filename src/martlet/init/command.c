@@ -237,6 +237,13 @@ static void print_start(int n, const char *where) {
                      "all, and\n     --port-offset 10000 takes others, to try it.\n");
 }
 
+static void print_ports(int n, const struct config *c) {
+    (void)printf("  %d. let ports 25, 80, 143, 443, 465, 587, 993 of TCP", n);
+    if (c->turn)
+        (void)printf(" and 3478, %u-%u of UDP", (unsigned)c->turn_port_min, (unsigned)c->turn_port_max);
+    (void)printf(" through to this machine,\n     and its connections to ports 25 and 443 out\n");
+}
+
 static void print_next(const struct init *i, const char *where) {
     bool is_literal = config_domain_is_literal(i->config);
     int n = 1;
@@ -244,10 +251,7 @@ static void print_next(const struct init *i, const char *where) {
     if (!is_literal)
         (void)printf("  %d. put these records into the DNS, and see that they arrive: martlet dns --check%s\n", n++,
                      where);
-    (void)printf(
-        "  %d. let ports 25, 80, 143, 443, 465, 587, 993 of TCP and 3478, %u-%u of UDP through to this machine,\n"
-        "     and its connections to ports 25 and 443 out\n",
-        n++, (unsigned)i->config->turn_port_min, (unsigned)i->config->turn_port_max);
+    print_ports(n++, i->config);
     print_start(n++, where);
     (void)printf("  %d. see how it is: martlet status%s\n", n++, where);
     if (config_certificate_source(i->config) == CERTIFICATE_FROM_ACME)
