@@ -281,6 +281,14 @@ def test_a_state_directory_of_somebody_else(tmp_path):
     before = picture(tmp_path)
     assert f"chown -R nobody {tmp_path}/all" in refused("chat.example.org", "--dir", tmp_path / "all", user="nobody")
     assert picture(tmp_path) == before
+    # Nobody is told to give away what is no relay's.
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "letters").touch()
+    before = picture(tmp_path)
+    sentence = refused("chat.example.org", "--dir", strange, user="nobody")
+    assert "has files of others in it" in sentence and f"such as {strange}/martlet" in sentence and "chown" not in sentence
+    assert picture(tmp_path) == before
 
 
 @needs_root

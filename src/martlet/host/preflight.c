@@ -297,7 +297,7 @@ static bool has_room(const struct preflight *p, int state_fd) {
 
 // Of these names, some are used by others, too: there is /var/lock, and somebody's keys are in a folder `dkim`. What
 // the relay makes is no link, and its folders are closed.
-static bool has_one_of_ours(int state_fd) {
+bool preflight_is_of_relay(int state_fd) {
     static const struct {
         const char *name;
         mode_t kind;
@@ -336,7 +336,7 @@ bool preflight_own(const struct preflight *p, int state_fd) {
     if (p->is_dev || state_fd < 0 || fstat(state_fd, &st) != 0 || !find_uid(p, &uid, &gid))
         return true;
     bool stays_as_it_is = st.st_uid == uid && (st.st_mode & 077) == 0;
-    if (stays_as_it_is || has_one_of_ours(state_fd) || is_empty(state_fd))
+    if (stays_as_it_is || preflight_is_of_relay(state_fd) || is_empty(state_fd))
         return true;
     return tell(p, false,
                 "state_dir: %.300s has files of others in it, and would be closed to them: name a directory of its "

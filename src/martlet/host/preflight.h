@@ -23,6 +23,8 @@ MUST_USE bool preflight_look(const struct preflight *p);
 // Before anything is done to the state directory: false when it would have to be given to the relay's user or closed to
 // others and is somebody else's, such as /tmp or /home: it has files and none of a relay.
 MUST_USE bool preflight_own(const struct preflight *p, int state_fd);
+// Whether something in that directory is what a relay makes.
+MUST_USE bool preflight_is_of_relay(int state_fd);
 // The state directory, which is there and open: whose it is and what is in it, who else may enter it, whether there is
 // room. Closes it to others, unless only_look. `state_fd` is -1 when it is not there yet.
 MUST_USE bool preflight_state(const struct preflight *p, int state_fd);

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "martlet/acme/certificate.h"
 #include "martlet/dkim/keys.h"
+#include "martlet/host/preflight.h"
 
 static bool fail(char ret_error[FILES_ERROR_MAX], const char *name) {
     int error = errno;
@@ -100,6 +101,14 @@ static bool refuse_owner(const char *path, const struct init_owner *owner, char 
     return false;
 }
 
+static bool refuse_strange(const char *path, char ret_error[FILES_ERROR_MAX]) {
+    (void)snprintf(ret_error, FILES_ERROR_MAX,
+                   "%.160s is another user's and has files of others in it: name a directory of its own, such as "
+                   "%.160s/martlet",
+                   path, strcmp(path, "/") == 0 ? "/var/lib" : path);
+    return false;
+}
+
 static bool take_over(int fd, const struct init_owner *owner) {
     return (owner->name[0] == '\0' || fchown(fd, owner->uid, owner->gid) == 0) && fchmod(fd, 0700) == 0;
 }
@@ -115,7 +124,8 @@ bool init_make_state(const char *dir, const struct init_owner *owner, char ret_p
     if (*ret_made || (!is_owned(fd, owner) && geteuid() == 0 && is_empty(fd)))
         ok = take_over(fd, owner) || fail(ret_error, dir);
     else if (!is_owned(fd, owner))
-        ok = refuse_owner(dir, owner, ret_error);
+        ok = preflight_is_of_relay(fd) || is_empty(fd) ? refuse_owner(dir, owner, ret_error)
+                                                       : refuse_strange(dir, ret_error);
     ok = ok && (realpath(dir, ret_path) != NULL || fail(ret_error, dir));
     (void)close(fd);
     return ok;
