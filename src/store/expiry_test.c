@@ -285,6 +285,34 @@ static void test_relieved_meanwhile(void **state) {
     end(&f);
 }
 
+// Who makes some room meanwhile loses no more than what is missing then.
+static void test_relieved_in_part(void **state) {
+    struct fixture f;
+    begin(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL), inbox = mailbox_id(&f, a, "INBOX");
+    fill_percent(&f, 80, 30);
+    struct store_expiry_bounds b = {.young_hour = HOUR - 25};
+    struct store_expiry_find *find;
+    (void)due(&f, STORE_EXPIRY_QUOTA, &b, &find);
+    assert_int_equal(find->ret_n, 10);
+    struct store_uid_range range = {75, 80};
+    struct store_flags *flags = store_flags_new(inbox, &range, 1);
+    flags->mode = STORE_FLAGS_ADD;
+    flags->flags = STORE_FLAG_DELETED;
+    assert_int_equal(run_and_free(&f, &flags->op), STORE_OK);
+    assert_int_equal(run_and_free(&f, &store_expunge_new(inbox, NULL, 0)->op), STORE_OK);
+    struct store_expiry_remove *r = store_expiry_remove_new(find->ret_items, find->ret_n);
+    store_expiry_remove_relieve(r, find->ret_account_id, HOUR + 1);
+    assert_int_equal(run_op(&f, &r->op), STORE_OK);
+    assert_int_equal(r->ret_messages, 4);
+    assert_int_equal(r->ret_done, 10);
+    store_op_free(&r->op);
+    store_op_free(&find->op);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 70);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM crowded"), 0);
+    end(&f);
+}
+
 // What another rule takes anyway is not taken twice, and counts towards the goal.
 static void test_crowded_and_old(void **state) {
     struct fixture f;
@@ -463,6 +491,7 @@ int main(void) {
         cmocka_unit_test(test_slow_clock),
         cmocka_unit_test(test_mend_turn),
         cmocka_unit_test(test_relieved_meanwhile),
+        cmocka_unit_test(test_relieved_in_part),
     };
     return cmocka_run_group_tests_name("store/expiry", tests, NULL, NULL);
 }

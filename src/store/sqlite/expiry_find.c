@@ -103,17 +103,17 @@ static enum store_status oldest(struct db *db, struct store_expiry_find *f, uint
 }
 
 static enum store_status find_crowded(struct db *db, struct store_expiry_find *f) {
-    uint64_t used = 0, others = 0, percent = atomic_load(&db->conn.context->mailbox_quota) / 100;
+    uint64_t used = 0, others = 0, most = quota_part(db, STORE_CROWDED_PERCENT);
     enum store_status status = next_crowded(db, f, &used);
     if (status != STORE_OK || f->ret_account_id == 0)
         return status;
     f->ret_after.id = f->ret_account_id;
     f->ret_more = true;
-    if (used > percent * STORE_CROWDED_PERCENT)
+    if (used > most)
         status = due_octets(db, f, &others);
     used -= others < used ? others : used;
-    if (status == STORE_OK && used > percent * STORE_CROWDED_PERCENT)
-        status = oldest(db, f, used, percent * STORE_RELIEVED_PERCENT);
+    if (status == STORE_OK && used > most)
+        status = oldest(db, f, used, quota_part(db, STORE_RELIEVED_PERCENT));
     return status;
 }
 

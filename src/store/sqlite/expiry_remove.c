@@ -29,9 +29,9 @@ static size_t skip_mailbox(const struct store_expiry_remove *r, size_t at) {
     return at;
 }
 
-// Those of the mailbox of the next item. *ret_stop: the slice is over.
-static enum store_status remove_of_mailbox(struct db *db, struct store_expiry_remove *r, struct slice_budget *budget,
-                                           bool *ret_stop) {
+// Those of the mailbox of the next item, until `wanted` octets are gone in all. *ret_stop: the slice is over.
+static enum store_status remove_of_mailbox(struct db *db, struct store_expiry_remove *r, uint64_t wanted,
+                                           struct slice_budget *budget, bool *ret_stop) {
     struct mailbox_row m;
     uint32_t uids[STORE_EXPIRY_SLICE_MAX];
     size_t n_uids = 0, end = skip_mailbox(r, r->ret_done);
@@ -40,7 +40,7 @@ static enum store_status remove_of_mailbox(struct db *db, struct store_expiry_re
         r->ret_done = end;
         return STORE_OK;
     }
-    while (status == STORE_OK && r->ret_done < end && !*ret_stop) {
+    while (status == STORE_OK && r->ret_done < end && r->ret_octets < wanted && !*ret_stop) {
         uint32_t uid = r->items[r->ret_done++].uid;
         uint64_t octets = 0;
         status = remove_entry(db, &m, uid, &octets);
@@ -64,7 +64,7 @@ static enum store_status relieve(struct db *db, const struct store_expiry_remove
     enum store_status status = account_used(db, r->account_id, &used);
     if (status != STORE_OK)
         return status;
-    bool is_crowded = used > atomic_load(&db->conn.context->mailbox_quota) / 100 * STORE_CROWDED_PERCENT;
+    bool is_crowded = used > quota_part(db, STORE_CROWDED_PERCENT);
     struct query q;
     query_begin(&q, db, is_crowded ? SQL_CROWDED_LATER : SQL_CROWDED_DELETE);
     query_bind_u64(&q, r->account_id);
@@ -73,11 +73,15 @@ static enum store_status relieve(struct db *db, const struct store_expiry_remove
     return query_exec(&q);
 }
 
-// Whether the account has come down already, by what its user has deleted since it was looked at.
-static enum store_status is_relieved(struct db *db, uint64_t account_id, bool *ret) {
-    uint64_t used;
-    enum store_status status = account_used(db, account_id, &used);
-    *ret = used <= atomic_load(&db->conn.context->mailbox_quota) / 100 * STORE_RELIEVED_PERCENT;
+// How much has to go: of a crowded account what is above the goal now, for its user may have deleted some since it was
+// looked at.
+static enum store_status load_wanted(struct db *db, const struct store_expiry_remove *r, uint64_t *ret) {
+    *ret = UINT64_MAX;
+    if (r->account_id == 0)
+        return STORE_OK;
+    uint64_t used, goal = quota_part(db, STORE_RELIEVED_PERCENT);
+    enum store_status status = account_used(db, r->account_id, &used);
+    *ret = used > goal ? used - goal : 0;
     return status;
 }
 
@@ -85,14 +89,13 @@ enum store_status sqlite_expiry_remove(struct backend_conn *c, struct store_op *
     struct store_expiry_remove *r = CONTAINER_OF(op, struct store_expiry_remove, op);
     struct db *db = db_of(c);
     struct slice_budget budget = slice_budget_new();
-    enum store_status status = STORE_OK;
+    uint64_t wanted;
     bool stop = false;
-    if (r->account_id != 0)
-        status = is_relieved(db, r->account_id, &stop);
-    if (stop)
+    enum store_status status = load_wanted(db, r, &wanted);
+    while (status == STORE_OK && r->ret_done < r->n_items && r->ret_octets < wanted && !stop)
+        status = remove_of_mailbox(db, r, wanted, &budget, &stop);
+    if (r->ret_octets >= wanted)
         r->ret_done = r->n_items;
-    while (status == STORE_OK && r->ret_done < r->n_items && !stop)
-        status = remove_of_mailbox(db, r, &budget, &stop);
     r->ret_took_us = clock_mono_us() - budget.began_us;
     if (status != STORE_OK)
         return status;

@@ -82,8 +82,12 @@ enum store_status account_used(struct db *db, uint64_t account_id, uint64_t *ret
     return status;
 }
 
+uint64_t quota_part(const struct db *db, unsigned percent) {
+    return atomic_load(&db->conn.context->mailbox_quota) / 100 * percent;
+}
+
 enum store_status account_note_used(struct db *db, uint64_t account_id, uint64_t used) {
-    if (used <= atomic_load(&db->conn.context->mailbox_quota) / 100 * STORE_CROWDED_PERCENT)
+    if (used <= quota_part(db, STORE_CROWDED_PERCENT))
         return STORE_OK;
     struct query q;
     query_begin(&q, db, SQL_CROWDED_INSERT);

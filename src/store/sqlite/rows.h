@@ -59,6 +59,8 @@ void entry_list_done(struct entry_list *l);
 
 // Is there room for one more message of `size` octets, of which the account uses `used`?
 bool mailbox_has_room(struct db *db, const struct mailbox_row *m, uint64_t used, uint64_t size);
+// So many hundredths of the quota, in octets.
+uint64_t quota_part(const struct db *db, unsigned percent);
 // Notes an account that uses more of its quota than it should, for expiry.
 MUST_USE enum store_status account_note_used(struct db *db, uint64_t account_id, uint64_t used);
 // STORE_NOT_FOUND.
