@@ -43,7 +43,8 @@ struct store_account_create *store_account_create_new(struct slice address, stru
 void store_account_create_by_invitation(struct store_account_create *op, const uint8_t invitation[STORE_INVITATION_LEN],
                                         int64_t today);
 
-// Remember the day of an IMAP login (days since 1970; nothing finer is ever stored). WRITE.
+// Remember the day of an IMAP login (days since 1970; nothing finer is ever stored), or the one that expiry has come to
+// while the clock is behind that, or the login would count for nothing. WRITE. STORE_NOT_FOUND.
 struct store_account_touch {
     struct store_op op;
     uint64_t account_id;

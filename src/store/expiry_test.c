@@ -476,6 +476,18 @@ static void test_slow_clock(void **state) {
     end(&f);
 }
 
+// Who logs in under such a clock has logged in all the same.
+static void test_login_by_slow_clock(void **state) {
+    struct fixture f;
+    begin(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    assert_int_equal(run_and_free(&f, &store_expiry_clock_keep_new(HOUR + 80 * 24, 0)->op), STORE_OK);
+    set_hour(5);
+    assert_int_equal(run_and_free(&f, &store_account_touch_new(a, clock_wall_day())->op), STORE_OK);
+    assert_int_equal(fixture_number(&f, "SELECT last_login_day FROM account"), DAY + 80);
+    end(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mails),
@@ -489,6 +501,7 @@ int main(void) {
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_mend),
         cmocka_unit_test(test_slow_clock),
+        cmocka_unit_test(test_login_by_slow_clock),
         cmocka_unit_test(test_mend_turn),
         cmocka_unit_test(test_relieved_meanwhile),
         cmocka_unit_test(test_relieved_in_part),

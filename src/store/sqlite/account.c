@@ -104,10 +104,11 @@ enum store_status account_exists(struct db *db, uint64_t account_id) {
 enum store_status sqlite_account_touch(struct backend_conn *c, struct store_op *op) {
     struct store_account_touch *t = CONTAINER_OF(op, struct store_account_touch, op);
     struct db *db = db_of(c);
+    int64_t least_day = db->least_hour / 24;
     struct query q;
     query_begin(&q, db, SQL_ACCOUNT_TOUCH);
     query_bind_u64(&q, t->account_id);
-    query_bind_i64(&q, t->day);
+    query_bind_i64(&q, t->day > least_day ? t->day : least_day);
     enum store_status status = query_exec(&q);
     return status == STORE_OK && db_changes(db) == 0 ? account_exists(db, t->account_id) : status;
 }
