@@ -165,8 +165,7 @@ static int64_t read_number(struct db *db, const char *sql) {
 static struct backend_conn *connect_db(struct backend_context *context, enum backend_role role) {
     static const char *const settings[] = {
         [BACKEND_READER] = "PRAGMA query_only = ON; PRAGMA cache_size = -512",
-        [BACKEND_WRITER] = ("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-                            "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -2048"),
+        [BACKEND_WRITER] = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -2048",
         [BACKEND_CHECKPOINTER] = "PRAGMA synchronous = FULL; PRAGMA cache_size = -64; PRAGMA wal_autocheckpoint = 0",
     };
     const char *error;

@@ -23,8 +23,10 @@ struct db *db_open(const char *dir, const char **ret_error) {
         return NULL;
     }
     (void)sqlite3_busy_timeout(db->handle, DB_BUSY_TIMEOUT_MS);
-    // What is sorted may be keys, and a savepoint may hold anything: none of it goes to a temporary file.
-    if (sqlite3_exec(db->handle, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL) != SQLITE_OK) {
+    // What is sorted may be keys, and a savepoint may hold anything: none of it goes to a temporary file. And whoever
+    // writes, a migration too, leaves nothing of a key where a row was.
+    static const char settings[] = "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON";
+    if (sqlite3_exec(db->handle, settings, NULL, NULL, NULL) != SQLITE_OK) {
         *ret_error = "the database cannot be used";
         db_close(db);
         return NULL;

@@ -128,19 +128,25 @@ static void test_lost(void **state) {
     fixture_done(&f);
 }
 
-// Sorting keys leaves no trace on the disk, whoever opens the database.
-static void test_no_temporary_files(void **state) {
+static int pragma(struct db *db, const char *sql) {
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int value = sqlite3_column_int(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return value;
+}
+
+// Neither sorting keys nor writing rows anew leaves a trace on the disk, whoever opens the database.
+static void test_no_traces(void **state) {
     struct fixture f;
     fixture_init(&f);
     fixture_close(&f);
     const char *error = NULL;
     struct db *db = db_open(f.dir, &error);
     assert_non_null(db);
-    sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_prepare_v2(db->handle, "PRAGMA temp_store", -1, &stmt, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int(stmt, 0), 2); // MEMORY
-    (void)sqlite3_finalize(stmt);
+    assert_int_equal(pragma(db, "PRAGMA temp_store"), 2); // MEMORY
+    assert_int_equal(pragma(db, "PRAGMA secure_delete"), 1);
     db_close(db);
     fixture_open(&f);
     fixture_done(&f);
@@ -168,8 +174,8 @@ static void test_settings(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_older),    cmocka_unit_test(test_refused_untouched),  cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_settings), cmocka_unit_test(test_no_temporary_files),
+        cmocka_unit_test(test_older),    cmocka_unit_test(test_refused_untouched), cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_no_traces),
     };
     return cmocka_run_group_tests_name("store/schema", tests, NULL, NULL);
 }
