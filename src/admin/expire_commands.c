@@ -8,13 +8,6 @@
 
 enum { PAGE = 2000, DAYS_MAX = 36500 };
 
-static const char *const rule_names[STORE_EXPIRY_RULES] = {
-    [STORE_EXPIRY_ACCOUNTS] = "account",
-    [STORE_EXPIRY_MAILS] = "age",
-    [STORE_EXPIRY_LARGE] = "large",
-    [STORE_EXPIRY_QUOTA] = "quota",
-};
-
 static void find_page(struct control_session *s);
 
 static void count_up(struct control_session *s, const struct store_expiry_find *f) {
@@ -26,7 +19,7 @@ static void count_up(struct control_session *s, const struct store_expiry_find *
 }
 
 static void end_rule(struct control_session *s) {
-    json_t *row = json_pack("{s:s, s:I, s:I}", "rule", rule_names[s->expiry.rule], "messages",
+    json_t *row = json_pack("{s:s, s:I, s:I}", "rule", store_expiry_rule_names[s->expiry.rule], "messages",
                             (json_int_t)s->expiry.messages, "octets", (json_int_t)s->expiry.octets);
     if (s->expiry.rule == STORE_EXPIRY_ACCOUNTS)
         ASSERT(json_object_set_new(row, "accounts", json_integer((json_int_t)s->expiry.n_accounts)) == 0);

@@ -3,18 +3,12 @@
 
 #include "base/metrics.h"
 
-static const char *const rules[STORE_EXPIRY_RULES] = {
-    [STORE_EXPIRY_ACCOUNTS] = "account",
-    [STORE_EXPIRY_MAILS] = "age",
-    [STORE_EXPIRY_LARGE] = "large",
-    [STORE_EXPIRY_QUOTA] = "quota",
-};
 static const uint64_t bounds_us[] = {100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000};
 
 static struct metric_counter messages =
-    METRIC_COUNTER_BY("martlet_expired_messages", "Messages that expiry removed", "rule", rules);
-static struct metric_counter octets =
-    METRIC_COUNTER_BY("martlet_expired_bytes", "Octets of messages that expiry removed", "rule", rules);
+    METRIC_COUNTER_BY("martlet_expired_messages", "Messages that expiry removed", "rule", store_expiry_rule_names);
+static struct metric_counter octets = METRIC_COUNTER_BY(
+    "martlet_expired_bytes", "Octets of messages that expiry removed", "rule", store_expiry_rule_names);
 static struct metric_counter accounts =
     METRIC_COUNTER("martlet_expired_accounts", "Accounts that expiry removed because nobody had logged in");
 static struct metric_counter rounds =

@@ -6,6 +6,13 @@
 
 enum { FIND_MAX = 256 };
 
+const char *const store_expiry_rule_names[STORE_EXPIRY_RULES] = {
+    [STORE_EXPIRY_ACCOUNTS] = "account",
+    [STORE_EXPIRY_MAILS] = "age",
+    [STORE_EXPIRY_LARGE] = "large",
+    [STORE_EXPIRY_QUOTA] = "quota",
+};
+
 static void free_find(struct store_op *op) {
     struct store_expiry_find *f = CONTAINER_OF(op, struct store_expiry_find, op);
     free(f->ret_items);

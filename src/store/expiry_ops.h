@@ -22,6 +22,8 @@ enum store_expiry_rule {
     STORE_EXPIRY_QUOTA,    // of a crowded account: the oldest, of those that arrived in young_hour or before
     STORE_EXPIRY_RULES,
 };
+// As metrics and the control socket call them: "account", "age", "large", "quota".
+extern const char *const store_expiry_rule_names[STORE_EXPIRY_RULES];
 
 // One moment's view of what is due. Hours and days count from 1970.
 struct store_expiry_bounds {
