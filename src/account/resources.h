@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the machine as a whole has left; of the relay itself and its disk base/pressure.h knows. Files of /proc are read
-// on worker threads only, at most once a second; what cannot be read is simply not known, and no reason to refuse
-// anybody.
+// What the machine as a whole has left; of the relay itself and its disk base/pressure.h knows. Two files of /proc are
+// read, at most once a second; what cannot be read is simply not known, and no reason to refuse anybody.
 #pragma once
 
 #include <stdbool.h>
@@ -19,5 +18,5 @@ struct account_resource_values {
 struct account_resources *account_resources_new(const char *proc_dir);
 void account_resources_free(struct account_resources *r);
 
-// Any worker thread.
+// Any thread.
 void account_resources_read(struct account_resources *r, struct account_resource_values *ret);
