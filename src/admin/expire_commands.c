@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "expire/bounds.h"
 
-enum { PAGE = 2000, DAYS_MAX = 36500 };
+enum { DAYS_MAX = 36500 };
 
 static void find_page(struct control_session *s);
 
@@ -48,7 +48,6 @@ static void on_page(struct control_session *s, struct store_op *op) {
 static void find_page(struct control_session *s) {
     struct store_expiry_find *f = store_expiry_find_new(s->expiry.rule, &s->expiry.bounds);
     f->after = s->expiry.after;
-    f->max = PAGE;
     control_submit(s, &f->op, on_page);
 }
 
