@@ -28,7 +28,7 @@ static int64_t read_wal(void *arg, size_t value) {
     return size_of(((const struct footprint *)arg)->wal);
 }
 
-// What a user who is not root may still take, as account/resources.c counts it.
+// What a user who is not root may still take.
 static int64_t read_free(void *arg, size_t value) {
     struct statvfs fs;
     return statvfs(((const struct footprint *)arg)->dir, &fs) == 0 ? (int64_t)(fs.f_bavail * fs.f_frsize) : 0;
