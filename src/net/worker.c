@@ -3,12 +3,12 @@
 #include "net/worker.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "base/rollcall.h"
+#include "base/thread.h"
 
 struct worker_pool {
     pthread_mutex_t lock;
@@ -68,13 +68,8 @@ struct worker_pool *worker_pool_new(const char *name, size_t n_threads) {
     pool->end = &pool->first;
     pool->n_threads = n_threads;
     rollcall_init(&pool->roll, (uint32_t)n_threads);
-    // Signals are for the loops' threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    for (size_t i = 0; i < n_threads; i++)
-        ASSERT(pthread_create(&pool->threads[i], NULL, run, pool) == 0);
-    ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    for (size_t i = 0; i < n_threads; i++) // signals are for the loops' threads
+        thread_start_deaf(&pool->threads[i], 0, run, pool);
     return pool;
 }
 

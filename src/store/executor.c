@@ -2,10 +2,10 @@
 #include "store/executor.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/complete.h"
 #include "store/op_queue.h"
 #include "store/writer.h"
@@ -68,17 +68,6 @@ static void *writer_main(void *arg) {
     name_thread("store-write");
     writer_run(arg);
     return NULL;
-}
-
-// Signals are for the main thread.
-static void start_thread(pthread_t *thread, void *(*run)(void *), void *arg) {
-    sigset_t all, old;
-    pthread_attr_t attr;
-    ASSERT(pthread_attr_init(&attr) == 0 && pthread_attr_setstacksize(&attr, STACK_SIZE) == 0);
-    ASSERT(sigfillset(&all) == 0 && pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
-    ASSERT(pthread_create(thread, &attr, run, arg) == 0);
-    ASSERT(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
-    (void)pthread_attr_destroy(&attr);
 }
 
 // ---- checkpoint beside the writer ----
@@ -157,13 +146,13 @@ struct executor *executor_new(struct store *s, const struct store_backend *backe
 }
 
 void executor_start(struct executor *e) {
-    start_thread(&e->writer_thread, writer_main, &e->writer);
+    thread_start_deaf(&e->writer_thread, STACK_SIZE, writer_main, &e->writer);
     for (uint32_t i = 0; i < e->n_readers; i++) {
         e->readers[i].executor = e;
-        start_thread(&e->readers[i].thread, reader_main, &e->readers[i]);
+        thread_start_deaf(&e->readers[i].thread, STACK_SIZE, reader_main, &e->readers[i]);
     }
     for (size_t i = 0; i < BULK_THREADS; i++)
-        start_thread(&e->bulk[i], bulk_main, e);
+        thread_start_deaf(&e->bulk[i], STACK_SIZE, bulk_main, e);
 }
 
 void executor_set_on_change(struct executor *e, store_on_change *on_change, void *arg) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/loop.h"
 
 struct hand {
@@ -67,7 +68,7 @@ static void do_nothing(void *arg, struct loop *loop, size_t index) {}
 
 void crew_start(struct crew *c) {
     for (size_t i = 0; i < c->n; i++)
-        ASSERT(pthread_create(&c->hands[i].thread, NULL, run_loop, &c->hands[i]) == 0);
+        thread_start(&c->hands[i].thread, 0, run_loop, &c->hands[i]);
     c->running = true;
     crew_call(c, do_nothing, NULL);
 }
