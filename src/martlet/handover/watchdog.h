@@ -10,7 +10,8 @@
 #include "base/panic.h"
 
 enum {
-    WATCHDOG_START_MAX_MS = 5 * 60 * 1000, // a relay may take so long to open a store that a crash has left
+    // A relay may take so long to convert a store, or to open one that a crash has left.
+    WATCHDOG_START_MAX_MS = 15 * 60 * 1000,
 };
 
 struct watchdog {
