@@ -130,8 +130,7 @@ static json_t *describe_store(const struct config *c, json_t *limits, json_t *at
             control_attention(attention,
                               "the disk of %.200s has %llu MB left; no accounts are made below %llu MB "
                               "(min_free_disk_space)",
-                              c->state_dir, (unsigned long long)(free_octets / 1000000),
-                              (unsigned long long)(least / 1000000));
+                              c->state_dir, (unsigned long long)(free_octets >> 20), (unsigned long long)(least >> 20));
     }
     return store;
 }
