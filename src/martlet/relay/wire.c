@@ -242,8 +242,9 @@ uint64_t wire_wait_ms(const struct wire *w, uint64_t now_ms) {
 
 static void stop_listeners_of(void *arg, struct loop *loop, size_t index) {
     struct wire *w = arg;
-    for (size_t i = index; i < w->n_listeners; i += crew_size(w->crew))
-        listener_stop(w->listeners[i]);
+    for (size_t i = 0; i < w->n_listeners; i++)
+        if (listener_loop(w->listeners[i]) == loop)
+            listener_stop(w->listeners[i]);
     wire_realtime_stop(w->realtime, loop);
 }
 
