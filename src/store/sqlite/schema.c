@@ -291,13 +291,12 @@ enum schema_state schema_check(struct db *db, size_t n_migrations) {
                                              : SCHEMA_NEWER;
 }
 
-static enum store_status migrate_one(struct db *db, schema_migration *migration, size_t version) {
+static enum store_status migrate_from(struct db *db, schema_migration *const *migrations, size_t version, size_t n) {
     char sql[128];
-    (void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %zu", SCHEMA_APPLICATION_ID,
-                   version);
+    (void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %zu", SCHEMA_APPLICATION_ID, n);
     enum store_status status = db_exec(db, "BEGIN IMMEDIATE");
-    if (status == STORE_OK)
-        status = migration(db);
+    for (size_t i = version; status == STORE_OK && i < n; i++)
+        status = migrations[i](db);
     if (status == STORE_OK)
         status = db_exec(db, sql);
     if (status == STORE_OK)
@@ -329,11 +328,8 @@ bool schema_migrate(struct db *db, schema_migration *const *migrations, size_t n
         *ret_error = "the database cannot be read";
         return false;
     }
-    for (size_t i = (size_t)version; i < n; i++) {
-        if (migrate_one(db, migrations[i], i + 1) != STORE_OK) {
-            *ret_error = "the database could not be brought to this version; it was left as it was";
-            return false;
-        }
-    }
-    return true;
+    if (migrate_from(db, migrations, (size_t)version, n) == STORE_OK)
+        return true;
+    *ret_error = "the database could not be brought to this version; it was left as it was";
+    return false;
 }

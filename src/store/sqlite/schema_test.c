@@ -44,6 +44,10 @@ static void test_older(void **state) {
     assert_non_null(db);
     assert_int_equal(schema_n_migrations, NOW);
     assert_int_equal(schema_check(db, NEXT), SCHEMA_OLDER);
+    // All of the way or none of it: the program of before has to find what it left.
+    assert_false(schema_migrate(db, migrations, BROKEN, &error));
+    assert_string_equal(error, "the database could not be brought to this version; it was left as it was");
+    assert_int_equal(schema_check(db, NOW), SCHEMA_CURRENT);
     assert_true(schema_migrate(db, migrations, NEXT, &error));
     assert_int_equal(schema_check(db, NEXT), SCHEMA_CURRENT);
     assert_false(schema_migrate(db, migrations, BROKEN, &error));
