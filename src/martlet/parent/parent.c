@@ -37,6 +37,7 @@ enum {
     ACME_LOOK_MS = 10 * 1000, // at a small file; certificates of six days are common
     SETTLE_MS = 500,
     STOP_MAX_MS = 15 * 1000, // the relay itself drains for at most 10 s
+    MESSAGES_A_TURN = 64,
 };
 
 enum parent_state {
@@ -130,17 +131,23 @@ static void log_death(const struct parent *p, int status, unsigned restart_ms) {
 static void on_message(struct parent *p, const struct channel_message *m);
 static void answered(struct parent *p);
 
-static void take_messages(struct parent *p) {
+// True when there may be more of them: a relay that never stops talking keeps nobody from signals and time.
+static bool take_messages(struct parent *p) {
     struct channel_message m;
     enum channel_status status = CHANNEL_MESSAGE;
-    while (p->channel.fd >= 0 && (status = channel_receive(&p->channel, &m)) == CHANNEL_MESSAGE)
+    for (int i = 0; i < MESSAGES_A_TURN && p->channel.fd >= 0; i++) {
+        status = channel_receive(&p->channel, &m);
+        if (status != CHANNEL_MESSAGE)
+            break;
         on_message(p, &m);
+    }
     if (status == CHANNEL_END || status == CHANNEL_BAD)
         channel_done(&p->channel); // its end is told by SIGCHLD
+    return p->channel.fd >= 0 && status == CHANNEL_MESSAGE;
 }
 
 static void on_relay_end(struct parent *p, int status) {
-    take_messages(p);
+    (void)take_messages(p);
     channel_done(&p->channel);
     p->pid = 0;
     watchdog_on_end(&p->watchdog);
@@ -423,15 +430,16 @@ static void on_hint(struct parent *p) {
 }
 
 static void run(struct parent *p) {
+    bool more = false;
     while (p->state != PARENT_ENDED) {
         check_time(p);
         struct pollfd fds[3] = {{.fd = p->signal_fd, .events = POLLIN},
                                 {.fd = p->channel.fd, .events = POLLIN},
                                 {.fd = p->watch_fd, .events = POLLIN}};
-        if (poll(fds, ARRAY_LEN(fds), wait_ms(p)) < 0)
+        if (poll(fds, ARRAY_LEN(fds), more ? 0 : wait_ms(p)) < 0)
             ASSERT(errno == EINTR);
-        if (fds[1].revents != 0)
-            take_messages(p);
+        if (more || fds[1].revents != 0)
+            more = take_messages(p);
         if (fds[0].revents != 0)
             take_signals(p);
         else if (fds[2].revents != 0)
