@@ -56,15 +56,6 @@ static char *read_text(const struct source *s) {
     return ret;
 }
 
-static struct config *parse(struct source *s) {
-    char *text = read_text(s);
-    if (text == NULL)
-        return NULL;
-    struct config *c = config_parse(slice_from_cstr(text), s->config_path, s->overrides, on_complaint, s);
-    free(text);
-    return c;
-}
-
 // Some keys shape the parent itself, the store that is open, or what the relay's sandbox lets through; the content of a
 // folder or file that is named can change.
 static const char *find_fixed_change(const struct config *now, const struct config *next) {
@@ -102,13 +93,19 @@ static bool is_compatible(const struct source *s, const struct config *next) {
 }
 
 bool source_load_config(struct source *s) {
-    struct config *next = parse(s);
+    char *text = read_text(s);
+    if (text == NULL)
+        return false;
+    struct config *next = config_parse(slice_from_cstr(text), s->config_path, s->overrides, on_complaint, s);
     if (next == NULL || (s->config != NULL && !is_compatible(s, next))) {
         config_free(next);
+        free(text);
         return false;
     }
     config_free(s->config);
     s->config = next;
+    free(s->text);
+    s->text = text;
     return true;
 }
 
@@ -417,8 +414,7 @@ bool source_dry_run(struct source *s, bool *ret_runs) {
 
 struct bundle *source_make_bundle(struct source *s, const struct ports *ports) {
     struct bundle *b = bundle_new();
-    char *text = read_text(s);
-    bool ok = text != NULL && set_certificate(s, b);
+    bool ok = set_certificate(s, b);
     if (ok && !set_options(s, ports, b)) {
         complain(s, false, "too many options");
         ok = false;
@@ -428,10 +424,9 @@ struct bundle *source_make_bundle(struct source *s, const struct ports *ports) {
         if (s->app_versions.line != NULL)
             bundle_set(&b->app_versions, slice_from_cstr(s->app_versions.line));
         bundle_set(&b->config_name, slice_from_cstr(s->config_path));
-        bundle_set(&b->config_text, slice_from_cstr(text));
+        bundle_set(&b->config_text, slice_from_cstr(s->text));
         s->has_new_versions = false;
     }
-    free(text);
     if (ok)
         return b;
     bundle_free(b);
@@ -482,6 +477,8 @@ void source_remind(struct source *s) {
 void source_done(struct source *s) {
     config_free(s->config);
     s->config = NULL;
+    free(s->text);
+    s->text = NULL;
     certificate_free(&s->self_signed);
     certificate_free(&s->stand_in);
     certificate_free(&s->issued);

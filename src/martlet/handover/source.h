@@ -21,6 +21,7 @@ struct source {
     bool is_dev;
 
     struct config *config; // of the last successful load; owned
+    char *text;            // that it was read from, and that the relay gets; owned
     struct certificate self_signed;
     struct certificate stand_in;    // until the ACME client has a real one
     struct certificate issued;      // by a CA, as last seen whole: for when ACME's files are damaged, or not there yet
@@ -42,7 +43,7 @@ MUST_USE bool source_prepare(struct source *s, struct ports *ports);
 // Looks at everything that a start would use, and changes nothing. False when it would fail, which has been told.
 // *ret_runs: a relay runs with this state directory now. After source_load_config().
 MUST_USE bool source_dry_run(struct source *s, bool *ret_runs);
-// A bundle of the current s->config. NULL when the certificate cannot be read.
+// A bundle of the current s->config, however the file has changed since. NULL when the certificate cannot be read.
 MUST_USE struct bundle *source_make_bundle(struct source *s, const struct ports *ports);
 // Reads everything again. NULL when something is wrong: it has been logged, and the old configuration stands.
 MUST_USE struct bundle *source_reload(struct source *s, const struct ports *ports);
