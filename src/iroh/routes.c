@@ -119,7 +119,7 @@ static bool is_there(struct iroh_relay *r, struct http_exchange *x) {
     return false;
 }
 
-// `r` is NULL where dialect B has no business. What an upgrade is called is compared octet by octet, as clients and the
+// has_b: dialect B has business there. What an upgrade is called is compared octet by octet, as clients and the
 // relays they know do it.
 static void run(struct iroh_relay *r, struct http_exchange *x, bool has_b) {
     const struct http_request *q = http_exchange_request(x);
