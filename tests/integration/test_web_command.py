@@ -77,10 +77,15 @@ def test_the_built_in_pages_with_a_sample(tmp_path):
     ("registration=closed", "/", "chat.example.org", "DCACCOUNT"),
     ("registration=invite", "/", "chat.example.org", "DCACCOUNT"),
     ("registration=invite", "/?t=abc", "DCACCOUNT:https://chat.example.org/new?t=abc", "dclogin:"),
-    ("mail_domain=_here.example", "/", "dclogin:", "DCACCOUNT"),
+    ("certificate=self-signed", "/", "dclogin:abcdefghi@chat.example.org?", "DCACCOUNT"),
+    # As the relay does it: clients do not check the certificate of such a name, and know no name of an address.
+    ("mail_domain=_here.example", "/", "DCACCOUNT:https://_here.example/new", "dclogin:"),
+    ("mail_domain=192.0.2.1", "/", "ih=192.0.2.1", "DCACCOUNT"),
+    ("mail_domain=192.0.2.1 certificate=acme", "/", "ih=192.0.2.1", "DCACCOUNT"),
+    ("mail_domain=192.0.2.1 registration=invite", "/?t=abc", "ih=192.0.2.1", "DCACCOUNT"),
 ])
 def test_each_kind_of_registration(tmp_path, setting, path, wanted, unwanted):
-    with preview(tmp_path, "--set", setting) as p:
+    with preview(tmp_path, *(arg for s in setting.split() for arg in ("--set", s))) as p:
         status, page = p.get(path)
         assert status == 200
         assert wanted in page and unwanted not in page

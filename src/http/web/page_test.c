@@ -184,6 +184,18 @@ static void no_code_without_a_link_for_all(void **state) {
     }
 }
 
+// Clients do not check the certificate of a name that begins with "_": what everybody else gets leads there, too.
+static void a_link_for_all_of_a_private_name(void **state) {
+    static const struct web_place place = {.https_port = 443, .imaps_port = 993, .smtps_port = 465};
+    struct test_site t;
+    test_site_start(&t, (const char *[]){"mail_domain=_a.org", NULL}, &place);
+    struct test_reply r = test_ask(&t, "_a.org", "GET /", NULL);
+    test_status(&r, 200);
+    assert_true(test_body_has(&r, "DCACCOUNT:https://_a.org/new"));
+    assert_false(test_body_has(&r, "dclogin:"));
+    test_site_stop(&t);
+}
+
 static void a_home_for_each_visitor(void **state) {
     struct test_site t;
     test_site_start(&t, (const char *[]){"mail_domain=_a.org", NULL}, &dev_place);
@@ -237,6 +249,7 @@ int main(void) {
         cmocka_unit_test(head_is_get_without_the_body),
         cmocka_unit_test(small_files),
         cmocka_unit_test(no_code_without_a_link_for_all),
+        cmocka_unit_test(a_link_for_all_of_a_private_name),
         cmocka_unit_test(a_home_for_each_visitor),
         cmocka_unit_test(a_home_for_the_invited),
     };

@@ -20,11 +20,11 @@ static void on_complaint(void *arg, const char *sentence) {
     log_warning("web.page_refused", "%s", sentence);
 }
 
-static bool gives_logins(const struct site *s) {
-    if (config_domain_is_literal(s->config))
+bool site_gives_logins(const struct config *c, const struct web_place *place) {
+    if (config_domain_is_literal(c))
         return true;
     // Clients do not check the certificate of a host whose name begins with "_"; any other has to be valid.
-    return !s->place.has_public_certificate && (s->place.dev_host != NULL || s->config->mail_domain[0] != '_');
+    return !place->has_public_certificate && (place->dev_host != NULL || c->mail_domain[0] != '_');
 }
 
 static void build_invite_link(struct site *s) {
@@ -86,7 +86,7 @@ struct site *site_new(const struct web_settings *settings) {
     if (s->place.dev_host != NULL)
         s->place.dev_host = slice_dup(slice_from_cstr(s->place.dev_host));
     s->host = host_of(s->config);
-    s->gives_logins = gives_logins(s);
+    s->gives_logins = site_gives_logins(s->config, &s->place);
     build_invite_link(s);
     build_codes(s);
     build_mta_sts(s);

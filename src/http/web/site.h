@@ -22,10 +22,8 @@ struct site {
     const struct config *config; // held until the site goes
     struct web_place place;      // dev_host is ours
     char *host;                  // the domain as a host name: an IP literal without its brackets
-    // A client that only knows the domain would fail here: no DNS leads to it, or it cannot check the certificate.
-    // Every visitor then gets login data of his own, with all that the client needs.
-    bool gives_logins;
-    char *invite_link; // one for everybody, "DCACCOUNT:https://D/new"; "" when there is none
+    bool gives_logins;           // see site_gives_logins()
+    char *invite_link;           // one for everybody, "DCACCOUNT:https://D/new"; "" when there is none
     struct pages *pages;
     struct buf autoconfig, mta_sts, qr_png, qr_svg; // empty: not to be had
 };
@@ -34,6 +32,10 @@ struct site {
 struct site *site_new(const struct web_settings *settings);
 struct site *site_ref(struct site *s);
 void site_release(void *site); // of struct site; fits the release of a response
+
+// A client that only knows the domain would fail here: no DNS leads to it, or it cannot check the certificate. Every
+// visitor then gets login data of his own, with all that the client needs.
+bool site_gives_logins(const struct config *c, const struct web_place *place);
 
 // The URL of the site: "https://relay.test", with the port in development. `host` is one of ours.
 MUST_USE bool site_write_url(const struct site *s, struct slice host, struct buf *ret);

@@ -9,18 +9,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "account/offer.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "http/http.h"
 #include "http/pages/pages.h"
 #include "http/pages/qr_image.h"
 #include "http/web/answer.h"
+#include "http/web/site.h"
 #include "martlet/host/files.h"
 #include "martlet/host/port_holder.h"
 #include "martlet/web/parts.h"
 #include "net/listener.h"
 
-enum { CONFIG_MAX = 1024 * 1024, COMPLAINTS_MAX = 256 * 1024, PICTURE_MAX = 256 * 1024, BACKLOG = 64, LINK_MAX = 512 };
+enum { CONFIG_MAX = 1024 * 1024, COMPLAINTS_MAX = 256 * 1024, PICTURE_MAX = 256 * 1024, BACKLOG = 64, LINK_MAX = 1024 };
+enum { IMAPS_PORT = 993, SMTPS_PORT = 465 };
 
 // Every value that a page may show is set.
 static const char sample_config[] = "[params]\n"
@@ -164,14 +167,28 @@ struct links {
     char query[LINK_MAX]; // who brought this
 };
 
+static void write_login(const struct config *c, bool is_public, char ret[LINK_MAX]) {
+    char address[LINK_MAX / 2], host[LINK_MAX / 2];
+    bool is_literal = config_domain_is_literal(c);
+    (void)snprintf(address, sizeof(address), "abcdefghi@%s", c->mail_domain);
+    (void)snprintf(host, sizeof(host), "%.*s", is_literal ? (int)strlen(c->mail_domain) - 2 : 0, c->mail_domain + 1);
+    struct account_servers servers = {is_literal ? host : NULL, IMAPS_PORT, SMTPS_PORT, !is_public};
+    struct buf link;
+    buf_init(&link, LINK_MAX - 1);
+    if (account_dclogin_link(address, "correct-horse-battery", &servers, &link))
+        (void)snprintf(ret, LINK_MAX, "%.*s", SLICE_FMT(buf_slice(&link)));
+    buf_done(&link);
+}
+
 static void make_links(const struct config *c, const struct http_request *r, struct links *ret) {
     *ret = (struct links){0};
     char token[LINK_MAX / 4];
+    bool is_open = c->registration == REGISTRATION_OPEN, is_public = !config_is_self_signed(c);
     bool is_invited = c->registration == REGISTRATION_INVITE && http_request_query(r, "t", token, sizeof(token));
-    if (c->registration == REGISTRATION_OPEN && config_is_self_signed(c))
-        (void)snprintf(ret->own, sizeof(ret->own), "dclogin:abcdefghi@%s?p=correct-horse-battery&v=1&ic=3",
-                       c->mail_domain);
-    else if (c->registration == REGISTRATION_OPEN)
+    const struct web_place place = {.has_public_certificate = is_public};
+    if ((is_open || is_invited) && site_gives_logins(c, &place))
+        write_login(c, is_public, ret->own);
+    else if (is_open)
         (void)snprintf(ret->all, sizeof(ret->all), "DCACCOUNT:https://%s/new", c->mail_domain);
     else if (is_invited)
         (void)snprintf(ret->own, sizeof(ret->own), "DCACCOUNT:https://%s/new?t=%s", c->mail_domain, token);
