@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "config/value.h"
 
 enum {
     VALID_DAYS = 36500,
@@ -42,10 +43,11 @@ static bool add_string(GENERAL_NAMES *names, int type, const void *ptr, size_t l
     return add_name(names, type, value);
 }
 
+// Below the longest domains there is no such name (RFC 1035 2.3.4): it is left out.
 static bool add_dns(GENERAL_NAMES *names, const char *prefix, struct slice domain) {
-    char text[256];
+    char text[CONFIG_DOMAIN_SIZE];
     int len = snprintf(text, sizeof(text), "%s%.*s", prefix, SLICE_FMT(domain));
-    return len > 0 && (size_t)len < sizeof(text) && add_string(names, GEN_DNS, text, (size_t)len);
+    return (size_t)len >= sizeof(text) || add_string(names, GEN_DNS, text, (size_t)len);
 }
 
 static bool add_ip(GENERAL_NAMES *names, const char *text) {
@@ -84,7 +86,8 @@ static bool set_names(X509 *cert, struct slice domain, bool with_loopback) {
     if (ok && is_literal)
         ok = add_ip(names, literal);
     else if (ok)
-        ok = add_dns(names, "", domain) && add_dns(names, "www.", domain) && add_dns(names, "mta-sts.", domain);
+        ok = domain.len < CONFIG_DOMAIN_SIZE && add_dns(names, "", domain) && add_dns(names, "www.", domain) &&
+             add_dns(names, "mta-sts.", domain);
     if (ok && with_loopback)
         ok = add_ip(names, "127.0.0.1") && add_ip(names, "::1");
     ok = ok && X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;

@@ -117,6 +117,29 @@ static void test_covers(void **state) {
     assert_false(selfsigned_covers(SLICE("no certificate"), SLICE("_a.test")));
 }
 
+// The longest domain that there can be: below it there are no names to put beside it.
+static void test_longest_domain(void **state) {
+    char text[253];
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = i % 50 == 49 ? '.' : 'a';
+    struct slice domain = slice_make(text, sizeof(text));
+    struct buf cert_pem, key_pem;
+    buf_init(&cert_pem, 16384);
+    buf_init(&key_pem, 16384);
+    for (size_t len = 244; len <= sizeof(text); len++) {
+        buf_truncate(&cert_pem, 0);
+        buf_truncate(&key_pem, 0);
+        struct slice end = slice_sub(domain, domain.len - len, domain.len);
+        if (end.ptr[0] == '.')
+            continue;
+        if (!selfsigned_make(end, false, &cert_pem, &key_pem))
+            fail_msg("a domain of %zu octets: no certificate", len);
+        assert_true(selfsigned_covers(buf_slice(&cert_pem), end));
+    }
+    buf_done(&cert_pem);
+    buf_done(&key_pem);
+}
+
 static void test_refusals(void **state) {
     static const struct slice rows[] = {SLICE("[not an address]"), SLICE("[]")};
     struct buf cert_pem, key_pem;
@@ -132,8 +155,9 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_name),      cmocka_unit_test(test_loopback), cmocka_unit_test(test_literal),
-        cmocka_unit_test(test_long_name), cmocka_unit_test(test_covers),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_name),           cmocka_unit_test(test_loopback), cmocka_unit_test(test_literal),
+        cmocka_unit_test(test_long_name),      cmocka_unit_test(test_covers),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_longest_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
