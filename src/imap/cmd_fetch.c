@@ -19,7 +19,7 @@ enum {
     BATCH_OCTETS = 256 * 1024,
     PIECE_OCTETS = 256 * 1024,
     FIELDS_MAX = STORE_HEADER_MAX + 4,
-    LABEL_MAX = 128 * 1024, // a command's text fits
+    LABEL_MAX = 2 * IMAP_COMMAND_MAX + 1024, // what was asked for, with an escape before each octet
 };
 
 struct fetch_run {

@@ -96,6 +96,34 @@ static void test_fetch(void **state) {
     client_close(&c);
 }
 
+// A field name is an astring, so it may be a literal of any octets; the reply quotes it, and each octet may need an
+// escape.
+static void test_fetch_name_of_quotes(void **state) {
+    enum { NAME = 100 * 1024 };
+    static const char head[] = "* 1 FETCH (BODY[HEADER.FIELDS (\"";
+    static struct client c;
+    char *name = mem_alloc(NAME), *want = mem_zalloc(1, 2 * NAME + 200);
+    char *end = want + sizeof(head) - 1;
+    memset(name, '"', NAME);
+    memcpy(want, head, sizeof(head) - 1);
+    for (size_t i = 0; i < NAME; i++) {
+        *end++ = '\\';
+        *end++ = '"';
+    }
+    (void)snprintf(end, 100, "\")] {2}\r\n\r\n)\r\na OK Fetch completed\r\n");
+    client_open_selected(&c, &fixture);
+    deliver(MAIL);
+    client_talk(&c, "a NOOP\r\n", "* 1 EXISTS\r\na OK Noop completed\r\n");
+    char line[100];
+    int len = snprintf(line, sizeof(line), "a FETCH 1 BODY.PEEK[HEADER.FIELDS ({%d+}\r\n", NAME);
+    client_send(&c, line, (size_t)len);
+    client_send(&c, name, NAME);
+    client_talk(&c, ")]\r\n", want);
+    free(name);
+    free(want);
+    client_close(&c);
+}
+
 static void test_copy_move(void **state) {
     static struct client c;
     static const struct turn turns[] = {
@@ -198,6 +226,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_two_sessions),
         TEST(test_fetch),
+        TEST(test_fetch_name_of_quotes),
         TEST(test_copy_move),
         TEST(test_append),
         TEST(test_append_nul),
