@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // TLS: certificates, versions, ALPN, STARTTLS, handshakes that do not end, replacing the certificate.
+#include <openssl/kdf.h>
 #include <openssl/pem.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -371,6 +372,66 @@ static void test_key_update_flood(void **state) {
     server_stop(&s);
 }
 
+// What encrypts the client's records under AES-128-GCM (RFC 5246 section 6.3, RFC 5288).
+static void tls12_client_key(SSL *ssl, unsigned char ret_key[16], unsigned char ret_salt[4]) {
+    unsigned char master[48], randoms[64], block[40];
+    size_t len = sizeof(block);
+    assert_non_null(strstr(SSL_get_cipher_name(ssl), "AES128-GCM-SHA256"));
+    assert_int_equal(SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof(master)), sizeof(master));
+    (void)SSL_get_server_random(ssl, randoms, 32);
+    (void)SSL_get_client_random(ssl, randoms + 32, 32);
+    EVP_PKEY_CTX *prf = EVP_PKEY_CTX_new_id(EVP_PKEY_TLS1_PRF, NULL);
+    assert_true(prf != NULL && EVP_PKEY_derive_init(prf) == 1 && EVP_PKEY_CTX_set_tls1_prf_md(prf, EVP_sha256()) == 1);
+    assert_int_equal(EVP_PKEY_CTX_set1_tls1_prf_secret(prf, master, sizeof(master)), 1);
+    assert_int_equal(EVP_PKEY_CTX_add1_tls1_prf_seed(prf, (const unsigned char *)"key expansion", 13), 1);
+    assert_int_equal(EVP_PKEY_CTX_add1_tls1_prf_seed(prf, randoms, sizeof(randoms)), 1);
+    assert_int_equal(EVP_PKEY_derive(prf, block, &len), 1);
+    EVP_PKEY_CTX_free(prf);
+    memcpy(ret_key, block, 16);
+    memcpy(ret_salt, block + 32, 4);
+}
+
+enum { TLS12_HELLO_LEN = 5 + 8 + 4 + 16 };
+
+// An empty ClientHello as the client's record of this number.
+static void tls12_hello(const unsigned char key[16], const unsigned char salt[4], uint8_t number,
+                        unsigned char ret[TLS12_HELLO_LEN]) {
+    static const unsigned char hello[4] = {SSL3_MT_CLIENT_HELLO};
+    unsigned char head[5] = {SSL3_RT_HANDSHAKE, 3, 3, 0, TLS12_HELLO_LEN - 5};
+    unsigned char nonce[12] = {0}, extra[13] = {[7] = number, SSL3_RT_HANDSHAKE, 3, 3, 0, sizeof(hello)};
+    int n;
+    memcpy(nonce, salt, 4);
+    nonce[11] = number;
+    memcpy(ret, head, sizeof(head));
+    memcpy(ret + 5, nonce + 4, 8);
+    EVP_CIPHER_CTX *aes = EVP_CIPHER_CTX_new();
+    assert_int_equal(EVP_EncryptInit_ex(aes, EVP_aes_128_gcm(), NULL, key, nonce), 1);
+    assert_int_equal(EVP_EncryptUpdate(aes, NULL, &n, extra, sizeof(extra)), 1);
+    assert_int_equal(EVP_EncryptUpdate(aes, ret + 13, &n, hello, sizeof(hello)), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(aes, ret + 17, &n), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(aes, EVP_CTRL_GCM_GET_TAG, 16, ret + 17), 1);
+    EVP_CIPHER_CTX_free(aes);
+}
+
+// The same in TLS 1.2: asking for another handshake, which each time is answered with a warning, within one read.
+static void test_renegotiation_flood(void **state) {
+    enum { HELLOS = 200 };
+    struct tls_settings settings = {.allow_tls12 = true};
+    struct server s;
+    struct client c;
+    unsigned char key[16], salt[4], octets[HELLOS * TLS12_HELLO_LEN];
+    server_start(&s, &IMPLICIT, &settings);
+    client_connect(&c, &s, 0);
+    assert_int_equal(client_handshake(&c, NULL, TLS1_2_VERSION), CLIENT_OK);
+    tls12_client_key(c.ssl, key, salt);
+    for (size_t i = 0; i < HELLOS; i++) // number 0 was the end of the handshake
+        tls12_hello(key, salt, (uint8_t)(1 + i), octets + i * TLS12_HELLO_LEN);
+    assert_int_equal(send(c.fd, octets, sizeof(octets), MSG_NOSIGNAL), sizeof(octets));
+    assert_true(server_until_closed(&s, PATIENCE_MS));
+    client_close(&c);
+    server_stop(&s);
+}
+
 static void test_replaced_certificate(void **state) {
     struct server s;
     struct client before, after;
@@ -418,6 +479,7 @@ int main(void) {
         cmocka_unit_test(test_record_in_pieces),
         cmocka_unit_test(test_key_update),
         cmocka_unit_test(test_key_update_flood),
+        cmocka_unit_test(test_renegotiation_flood),
         cmocka_unit_test(test_export),
         cmocka_unit_test(test_replaced_certificate),
     };

@@ -190,16 +190,16 @@ static void set_buffers(SSL_CTX *ctx) {
     SSL_CTX_set_read_ahead(ctx, 1);
 }
 
-// Key updates that one connection may send: a peer needs one for some hundred gigabytes (RFC 8446 section 5.5). OpenSSL
-// takes any number of them within one read, as long as they come, with the loop standing still.
-enum { KEY_UPDATES_MAX = 64 };
-
+// Messages of handshakes that one peer may send, that of the beginning included: it takes a dozen, a key update is due
+// once in some hundred gigabytes (RFC 8446 section 5.5), and a server may send a few tickets. OpenSSL takes any number
+// of them within one read, as long as they come, with the loop standing still: key updates, tickets, and in TLS 1.2
+// wishes for another handshake, each of which it answers with a warning (RFC 5246 section 7.2.2).
 static void on_tls_message(int is_written, int version, int type, const void *octets, size_t len, SSL *ssl, void *arg) {
-    if (is_written || type != SSL3_RT_HANDSHAKE || len == 0 || *(const unsigned char *)octets != SSL3_MT_KEY_UPDATE)
+    if (is_written || type != SSL3_RT_HANDSHAKE)
         return;
     uintptr_t n = (uintptr_t)SSL_get_app_data(ssl) + 1;
     SSL_set_app_data(ssl, (void *)n);
-    if (n > KEY_UPDATES_MAX) // the read ends with what has arrived already
+    if (n > TLS_HANDSHAKE_MESSAGES_MAX) // the read ends with what has arrived already
         (void)shutdown(SSL_get_fd(ssl), SHUT_RDWR);
 }
 

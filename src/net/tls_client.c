@@ -42,8 +42,8 @@ struct tls_client_context {
 struct note {
     struct tls_client_context *context;
     struct hash128 key;
-    enum tls_check check; // as it came out: PKIX when no TLSA record was usable
-    unsigned key_updates; // received; counted for foreign ones
+    enum tls_check check;        // as it came out: PKIX when no TLSA record was usable
+    unsigned handshake_messages; // received; counted for foreign ones
 };
 
 static int ssl_note = -1, foreign_note = -1;
@@ -282,14 +282,12 @@ static void on_foreign_info(const SSL *ssl, int where, int ret) {
         attach((SSL *)ssl, note);
 }
 
-// What tls_set_connection_mode() does for our own: who only renews keys must not keep the loop reading for ever.
+// What tls_set_connection_mode() does for our own: who goes on and on with handshakes must not keep the loop reading.
 static void on_foreign_message(int is_written, int version, int type, const void *octets, size_t len, SSL *ssl,
                                void *arg) {
-    enum { KEY_UPDATES_MAX = 64 };
     struct note *note = SSL_get_ex_data(ssl, ssl_note);
-    if (is_written || type != SSL3_RT_HANDSHAKE || len == 0 || *(const unsigned char *)octets != SSL3_MT_KEY_UPDATE)
-        return;
-    if (note != NULL && ++note->key_updates > KEY_UPDATES_MAX)
+    if (!is_written && type == SSL3_RT_HANDSHAKE && note != NULL &&
+        ++note->handshake_messages > TLS_HANDSHAKE_MESSAGES_MAX)
         SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN); // as if the peer had closed: nothing more is read
 }
 
