@@ -59,6 +59,7 @@ static void on_change(struct hub_watcher *w, const struct store_change *change) 
         break;
     case STORE_CHANGE_DELETED:
         // RFC 2180 3.3: to this session the mailbox looks as if all messages had been expunged.
+        v->deleted = true;
         if (v->loaded)
             imap_view_expunged(v, v->uids.v, v->uids.n);
         break;
@@ -111,6 +112,8 @@ void imap_view_load(struct imap_view *v, struct store_mailbox_open *opened) {
     uid_list_subtract(&v->uids, &v->gone);
     uid_list_done(&v->gone);
     uid_list_done(&came);
+    if (v->deleted) // what was read stood there before
+        uid_list_done(&v->uids);
     v->loaded = true;
 }
 

@@ -23,6 +23,7 @@ struct imap_view {
     uint32_t uid_validity, uid_next;
     uint32_t shown_uid; // imap/shown.h: large ones up to this UID were noted
     bool read_only, loaded;
+    bool deleted;            // the mailbox is gone
     struct uid_list uids;    // index + 1 is the sequence number
     uint32_t n_told;         // the client knows of the first n_told; those after came since
     struct uid_list gone;    // told before, expunged since

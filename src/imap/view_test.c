@@ -155,6 +155,16 @@ static void test_deleted(void **state) {
     stage_close(&s);
 }
 
+// The mailbox goes after it was read and before the answer has come back to the loop.
+static void test_deleted_while_opening(void **state) {
+    static struct stage s;
+    stage_open(&s);
+    change(&s, STORE_CHANGE_DELETED, OTHER, NULL, 0);
+    LOAD(&s, 4, 1, 2);
+    assert_int_equal(s.v->uids.n, 0);
+    stage_close(&s);
+}
+
 static void test_resolve(void **state) {
     static struct stage s;
     static struct store_uid_range r[2];
@@ -184,6 +194,7 @@ int main(void) {
         cmocka_unit_test(test_telling),
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_deleted),
+        cmocka_unit_test(test_deleted_while_opening),
         cmocka_unit_test(test_resolve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
