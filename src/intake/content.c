@@ -250,7 +250,8 @@ bool intake_txn_write_mxdeliv(struct intake_txn *t, struct slice octets) {
     ready =
         (t->is_forked ? write_readings(t, buf_slice(&main), octets) : intake_txn_write(t, buf_slice(&main))) && ready;
     buf_done(&main);
-    return ready;
+    // A body that was full before the rest of the piece was refused is gone: it would never say that it is ready.
+    return ready || t->readings[DKIM_BODY_MAIN].body == NULL;
 }
 
 void intake_txn_mark_bad_data(struct intake_txn *t) {

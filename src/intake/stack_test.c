@@ -351,12 +351,50 @@ static void test_pushes(void **state) {
     stop(&s);
 }
 
+// A piece that fills the queue of the disk and is refused at its end: nobody is told to wait for a body that is gone.
+static void test_refused_in_a_full_piece(void **state) {
+    (void)state;
+    static const struct {
+        const char *end;
+        size_t n_lines; // behind it
+        const char *want;
+    } rows[] = {
+        {".a\nb\r\n", 0, "500 Invalid DATA"},
+        {".a\r\n", 9000000 / 12, "552 Message exceeds maximum size"},
+    };
+    struct stack s;
+    start(&s);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *text = write_encrypted("ann@a.example", 300 * 1000, "");
+        struct buf b;
+        buf_init(&b, 64 << 20);
+        assert_true(buf_append_cstr(&b, text) && buf_append_cstr(&b, rows[i].end));
+        for (size_t n = 0; n < rows[i].n_lines; n++)
+            assert_true(buf_append_cstr(&b, "0123456789\r\n"));
+        struct intake_txn *t = begin(&s, MXDELIV, "ann@a.example", "bob@relay.test");
+        bool ready = true;
+        intake_txn_set_on_ready(t, set_true, &ready);
+        if (!intake_txn_write_mxdeliv(t, buf_slice(&b)))
+            ready = false;
+        run_until(&s, &ready);
+        s.is_answered = false;
+        intake_txn_finish(t, on_done, &s);
+        run_until(&s, &s.is_answered);
+        intake_txn_free(t);
+        assert_string_equal(s.reply.text, rows[i].want);
+        buf_done(&b);
+        free(text);
+    }
+    stop(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_and_in),
         cmocka_unit_test(test_unknown_from_outside),
         cmocka_unit_test(test_two_readings_on_disk),
         cmocka_unit_test(test_given_up_at_any_time),
+        cmocka_unit_test(test_refused_in_a_full_piece),
         cmocka_unit_test(test_pushes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
