@@ -199,6 +199,13 @@ static uint64_t count_inbox(struct stack *s, const char *address) {
     return (uint64_t)fixture_number(&s->f, sql);
 }
 
+// What nothing refers to goes a little later.
+static void expect_files(struct stack *s, unsigned n) {
+    for (uint64_t end = clock_mono_ms() + PATIENCE_MS; fixture_files(&s->f, NULL) != n && clock_mono_ms() < end;)
+        (void)usleep(1000);
+    assert_int_equal(fixture_files(&s->f, NULL), n);
+}
+
 // ---- tests ----
 
 // What goes out is what comes in: the letter of a submission passes our own inbound side, small and large.
@@ -229,7 +236,7 @@ static void test_unknown_from_outside(void **state) {
     char *text = write_encrypted("ann@a.example", 100000, ""), *signed_text = sign(&s, text);
     assert_string_equal(send_text(&s, SMTP, "ann@a.example", "gone@relay.test", signed_text),
                         "550 5.1.1 <gone@relay.test> User doesn't exist: gone@relay.test");
-    assert_int_equal(fixture_files(&s.f, (char[256]){0}), 0);
+    expect_files(&s, 0);
     for (int again = 0; again < 2; again++)
         assert_string_equal(send_text(&s, SMTP, "ann@a.example", "gone@relay.test bob@relay.test", signed_text),
                             "250 OK");
@@ -253,7 +260,7 @@ static void test_two_readings_on_disk(void **state) {
         char *text = write_encrypted("ann@a.example", 200000 + i, extras[i]), *signed_text = sign(&s, text);
         assert_string_equal(send_text(&s, MXDELIV, "ann@a.example", "bob@relay.test", signed_text), "250 OK");
         assert_int_equal(count_inbox(&s, "bob@relay.test"), i + 1);
-        assert_int_equal(fixture_files(&s.f, (char[256]){0}), i + 1);
+        expect_files(&s, (unsigned)i + 1);
         free(text);
         free(signed_text);
     }
@@ -287,10 +294,7 @@ static void test_given_up_at_any_time(void **state) {
     assert_int_equal(count_inbox(&s, "bob@relay.test"), 2);
     free(take_letter(&s, "b.example", "alice@relay.test"));
     free(take_letter(&s, "a.example", ""));
-    // What was given up goes a little later.
-    for (uint64_t end = clock_mono_ms() + PATIENCE_MS; fixture_files(&s.f, NULL) != 2 && clock_mono_ms() < end;)
-        (void)usleep(1000);
-    assert_int_equal(fixture_files(&s.f, NULL), 2);
+    expect_files(&s, 2);
     free(text);
     free(other);
     free(signed_text);
