@@ -17,6 +17,7 @@ enum {
     ANSWERED_MS = 24 * 3600 * 1000,
     CLOCK_JUMP_S = 60, // what differs less is drift
     TICK_MAX_MS = 60 * 1000,
+    RETRY_AGAIN_MS = 2000, // after trouble with the store
 };
 
 // ---- time ----
@@ -48,6 +49,17 @@ static void watch_clock(struct queue *q) {
     }
 }
 
+static void retry_tick(struct queue *q) {
+    if (q->retry_at == 0 || q->retry != NULL || q->stopping)
+        return;
+    if (q->retry_at > clock_mono_ms()) {
+        queue_wake_at(q, q->retry_at);
+        return;
+    }
+    q->retry_at = 0;
+    queue_retry(q, SLICE_EMPTY);
+}
+
 void queue_tick(struct queue *q) {
     q->tick_at = UINT64_MAX;
     if (q->on_stopped != NULL && q->stop_at <= clock_mono_ms() && !q->stopped_posted) {
@@ -57,6 +69,7 @@ void queue_tick(struct queue *q) {
         return;
     }
     watch_clock(q);
+    retry_tick(q);
     settle_tick(&q->settle);
     lanes_tick(q);
     scheduler_tick(q);
@@ -144,22 +157,23 @@ void queue_start(struct queue *q) {
 
 // ---- trying again ----
 
-// The store's news say what there is to do.
+// The store's news say what there is to do. What it did not take is not forgotten: after a clock that was put back a
+// letter would wait as long as that.
 static void on_retried(struct store_op *op) {
     struct queue *q = op->arg;
     bool failed = op->status != STORE_OK && op->status != STORE_NOT_FOUND;
     q->retry = NULL;
     store_op_free(op);
-    if (q->retry_again && !failed && !q->stopping) {
-        q->retry_again = false;
-        queue_retry(q, SLICE_EMPTY);
-    }
+    if (failed)
+        q->retry_at = clock_mono_ms() + RETRY_AGAIN_MS;
+    if (q->retry_at != 0)
+        queue_wake_at(q, q->retry_at);
 }
 
-// One at a time; what comes meanwhile becomes one for all.
+// One at a time; what comes meanwhile, or fails, becomes one for all.
 void queue_retry(struct queue *q, struct slice destination) {
     if (q->retry != NULL) {
-        q->retry_again = true;
+        q->retry_at = clock_mono_ms();
         return;
     }
     q->retry = &store_queue_retry_new(destination, clock_wall_s())->op;

@@ -42,7 +42,7 @@ struct queue {
     int64_t clock_offset;
 
     struct store_op *retry; // asked for by the operator, or because of the clock
-    bool retry_again;
+    uint64_t retry_at;      // monotonic, ms: all is asked for again; 0: it is not
 
     struct loop_task stopped; // tells that it has stopped
     bool stopped_posted;

@@ -403,6 +403,26 @@ static void test_clock_put_back(void **state) {
     stage_close(&s);
 }
 
+// What would have made it wait for a year does not, either, when the store does not take the change at first.
+static void test_clock_put_back_in_trouble(void **state) {
+    struct stage s;
+    stage_open(&s);
+    peers_set(&s.peers, "", NULL, "450 4.2.0 later");
+    stage_send(&s, "x@b.test");
+    stage_settle(&s);
+    (void)peers_log(&s.peers);
+    uint64_t mono = clock_mono_us();
+    s.now -= 365 * 86400;
+    store_test_fail_next_commit(s.store.store, STORE_FULL);
+    for (unsigned i = 0; i < 3; i++) {
+        clock_set_fake(mono + 1000000 + i * UINT64_C(60000000), s.now + 60 * (int64_t)i);
+        queue_tick(s.q);
+        stage_settle(&s);
+    }
+    assert_int_equal(count(peers_log(&s.peers), "=450"), 1);
+    stage_close(&s);
+}
+
 static void test_clock_put_forward(void **state) {
     struct stage s;
     stage_open(&s);
@@ -444,6 +464,7 @@ int main(void) {
         cmocka_unit_test(test_settling_in_doubt),
         cmocka_unit_test(test_store_fails_at_a_deferral),
         cmocka_unit_test(test_clock_put_back),
+        cmocka_unit_test(test_clock_put_back_in_trouble),
         cmocka_unit_test(test_clock_put_forward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
