@@ -18,7 +18,7 @@ struct inbox {
     atomic_bool look_posted;
 };
 
-enum said { SAID_NEWS, SAID_WAKE, SAID_GIVE_UP };
+enum said { SAID_NEWS, SAID_GIVE_UP };
 
 struct saying {
     struct loop_task task;
@@ -72,9 +72,6 @@ static void hear(struct queue *q, struct saying *s) {
     switch (s->said) {
     case SAID_NEWS:
         hear_news(q, s);
-        break;
-    case SAID_WAKE:
-        queue_retry(q, slice_from_cstr(s->destination));
         break;
     case SAID_GIVE_UP:
         giveup_want(q, slice_from_cstr(s->destination), s->due_id);
@@ -168,10 +165,6 @@ void inbox_on_store(void *arg, const struct store_queue_news *news) {
         }
     }
     post(in, s);
-}
-
-void inbox_wake(struct inbox *in, struct slice destination) {
-    post(in, saying_new(SAID_WAKE, destination));
 }
 
 void inbox_give_up(struct inbox *in, struct slice destination, uint64_t due_id) {

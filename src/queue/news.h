@@ -20,7 +20,6 @@ void inbox_close(struct inbox *in);
 
 // Any thread; `arg` is the inbox.
 void inbox_on_store(void *arg, const struct store_queue_news *news);
-void inbox_wake(struct inbox *in, struct slice destination);
+void inbox_give_up(struct inbox *in, struct slice destination, uint64_t due_id);
 // For tests: how much is on its way.
 size_t inbox_count(struct inbox *in);
-void inbox_give_up(struct inbox *in, struct slice destination, uint64_t due_id);

@@ -30,6 +30,8 @@ void queue_wake_at(struct queue *q, uint64_t mono_ms) {
     loop_timer_start(&q->timer, mono_ms > now ? mono_ms - now : 0);
 }
 
+static void retry_all(struct queue *q);
+
 static int64_t clock_offset(void) {
     return clock_wall_s() - (int64_t)(clock_mono_ms() / 1000);
 }
@@ -41,7 +43,7 @@ static void watch_clock(struct queue *q) {
     q->clock_offset = offset;
     if (jump < -CLOCK_JUMP_S) {
         log_warning("queue.clock", "the clock was put back, everything is tried again seconds=%lld", (long long)-jump);
-        queue_retry(q, SLICE_EMPTY);
+        retry_all(q);
     } else if (jump > CLOCK_JUMP_S) {
         log_warning("queue.clock", "the clock was put forward seconds=%lld", (long long)jump);
         giveup_grace(q);
@@ -57,7 +59,7 @@ static void retry_tick(struct queue *q) {
         return;
     }
     q->retry_at = 0;
-    queue_retry(q, SLICE_EMPTY);
+    retry_all(q);
 }
 
 void queue_tick(struct queue *q) {
@@ -170,13 +172,13 @@ static void on_retried(struct store_op *op) {
         queue_wake_at(q, q->retry_at);
 }
 
-// One at a time; what comes meanwhile, or fails, becomes one for all.
-void queue_retry(struct queue *q, struct slice destination) {
+// One at a time; what comes meanwhile has its turn behind it.
+static void retry_all(struct queue *q) {
     if (q->retry != NULL) {
         q->retry_at = clock_mono_ms();
         return;
     }
-    q->retry = &store_queue_retry_new(destination, clock_wall_s())->op;
+    q->retry = &store_queue_retry_new(SLICE_EMPTY, clock_wall_s())->op;
     store_op_submit(q->store, q->loop, q->retry, on_retried, q);
 }
 
@@ -234,10 +236,6 @@ void queue_free(struct queue *q) {
 }
 
 // ---- from other threads ----
-
-void queue_wake(struct queue *q, struct slice destination) {
-    inbox_wake(q->inbox, destination);
-}
 
 void queue_give_up(struct queue *q, struct slice destination, uint64_t due_id) {
     inbox_give_up(q->inbox, destination, due_id);

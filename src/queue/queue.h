@@ -47,8 +47,6 @@ void queue_stop(struct queue *q, uint32_t ms, void (*done)(void *arg), void *arg
 // After the loop has stopped and the store is closed (it tells its news until then), before the loop, the transports
 // and the route finder are freed. Whatever is under way is forgotten. NULL is accepted.
 void queue_free(struct queue *q);
-// Wakes destinations that the operator wants tried now ("" for all). Any thread.
-void queue_wake(struct queue *q, struct slice destination);
 // Gives up what is due to a destination, or one due row of it (due_id; 0: all): the senders get a bounce, as at the end
 // of the life time. Any thread; the store tells when it is done.
 void queue_give_up(struct queue *q, struct slice destination, uint64_t due_id);

@@ -41,7 +41,7 @@ struct queue {
     // The wall clock against the monotonic one, to see jumps.
     int64_t clock_offset;
 
-    struct store_op *retry; // asked for by the operator, or because of the clock
+    struct store_op *retry; // of everything, because of the clock
     uint64_t retry_at;      // monotonic, ms: all is asked for again; 0: it is not
 
     struct loop_task stopped; // tells that it has stopped
@@ -64,8 +64,6 @@ enum {
 void queue_wake_at(struct queue *q, uint64_t mono_ms);
 // Everything that waits for a time. The timer does it; tests with a clock of their own call it.
 void queue_tick(struct queue *q);
-// Everything due to the destination ("": to all) may be tried at once.
-void queue_retry(struct queue *q, struct slice destination);
 
 // A lane or a settlement has ended: perhaps the last one that a stop waited for.
 void queue_check_stopped(struct queue *q);
