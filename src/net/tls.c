@@ -199,8 +199,10 @@ static void on_tls_message(int is_written, int version, int type, const void *oc
         return;
     uintptr_t n = (uintptr_t)SSL_get_app_data(ssl) + 1;
     SSL_set_app_data(ssl, (void *)n);
-    if (n > TLS_HANDSHAKE_MESSAGES_MAX) // the read ends with what has arrived already
+    if (n > TLS_HANDSHAKE_MESSAGES_MAX) { // the read ends here, and the connection with it
+        SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
         (void)shutdown(SSL_get_fd(ssl), SHUT_RDWR);
+    }
 }
 
 void tls_set_connection_mode(SSL_CTX *ctx) {
