@@ -91,7 +91,7 @@ static bool version_parse(struct slice version, bool *ret_is_http10, struct http
 // RFC 9112 section 3: exactly one space between the three.
 static bool request_line_parse(struct slice line, struct request_line *ret, struct http_refusal *ret_why) {
     for (size_t i = 0; i < line.len; i++) {
-        if (line.ptr[i] < 0x20 || line.ptr[i] == 0x7f) // octets from 0x80 too, for char is signed
+        if ((unsigned char)line.ptr[i] < 0x20 || (unsigned char)line.ptr[i] >= 0x7f)
             return refuse(ret_why, 400, "The request line holds a character that it may not.");
     }
     struct slice rest, version;

@@ -19,8 +19,8 @@ bool imap_mailbox_name_is_valid(struct slice name) {
     if (name.len == 0 || name.len > STORE_MAILBOX_NAME_MAX || name.ptr[0] == '/' || name.ptr[name.len - 1] == '/')
         return false;
     for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (c < ' ' || c == 0x7f || c == '%' || c == '*' || c == '"' || c == '\\')
+        unsigned char c = (unsigned char)name.ptr[i]; // a plain char has no sign on arm64
+        if (c < ' ' || c >= 0x7f || c == '%' || c == '*' || c == '"' || c == '\\')
             return false;
         if (c == '/' && name.ptr[i + 1] == '/')
             return false;

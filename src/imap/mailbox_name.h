@@ -8,7 +8,7 @@
 
 // Takes SP and a mailbox name; INBOX in any case becomes "INBOX".
 MUST_USE bool imap_parse_mailbox(struct imap_parser *p, struct slice *ret);
-// Whether a mailbox may be given this name: no control octets, no wildcards, no empty level, not too long.
+// Whether a mailbox may be given this name: printable ASCII, no wildcards, no empty level, not too long.
 bool imap_mailbox_name_is_valid(struct slice name);
 bool imap_mailbox_is_inbox(struct slice name);
 // RFC 3501 6.3.8: "*" matches anything, "%" anything but "/". INBOX matches in any case.
