@@ -18,8 +18,6 @@ enum {
     BATCH_MESSAGES = 1000,
     BATCH_OCTETS = 256 * 1024,
     PIECE_OCTETS = 256 * 1024,
-    FIELDS_MAX = STORE_HEADER_MAX + 4,
-    LABEL_MAX = 2 * IMAP_COMMAND_MAX + 1024, // what was asked for, with an escape before each octet
 };
 
 struct fetch_run {
@@ -56,7 +54,7 @@ static struct slice message_data(const struct store_message *m) {
 
 static void write_label(struct conn *c, const struct imap_fetch_item *item) {
     struct buf label;
-    buf_init(&label, LABEL_MAX);
+    buf_init(&label, IMAP_FETCH_LABEL_MAX);
     ASSERT(imap_fetch_write_label(item, &label));
     conn_write_slice(c, buf_slice(&label));
     conn_write(c, " ", 1);
@@ -70,7 +68,7 @@ static void write_section(struct imap_command *cmd, const struct imap_fetch_item
     struct slice data = message_data(m);
     struct buf fields;
     struct imap_span span;
-    buf_init(&fields, FIELDS_MAX);
+    buf_init(&fields, IMAP_FETCH_FIELDS_MAX);
     write_label(c, item);
     ASSERT(imap_fetch_span(item, data, m->size, &fields, &span));
     imap_write_literal_start(c, span.len);

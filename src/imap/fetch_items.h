@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 #include "imap/parser.h"
+#include "imap/reader.h"
+#include "store/message_ops.h"
 
 enum imap_fetch_kind {
     IMAP_FETCH_FLAGS,
@@ -47,6 +49,12 @@ struct imap_fetch {
     size_t n_names; // of all items
     bool sets_seen; // a section without PEEK
     uint32_t want;  // of enum store_fetch_want
+};
+
+// Of the texts that a reply is made of, whatever was asked for and of which message.
+enum {
+    IMAP_FETCH_LABEL_MAX = 2 * IMAP_COMMAND_MAX + 1024, // what was asked for, with an escape before each octet
+    IMAP_FETCH_FIELDS_MAX = STORE_HEADER_MAX + 4,       // the end of the last line, and the blank one
 };
 
 // An item, a macro, or a list of items. With `uid`, UID comes with every reply whether asked for or not.

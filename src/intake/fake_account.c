@@ -3,8 +3,11 @@
 
 #include "base/mem.h"
 
+enum { ACCOUNT_ID = 7, INBOX_ID = 8 };
+
 struct account_login {
     struct loop_task task;
+    uint64_t account_id, inbox_id;
     char *user, *password;
     bool cancelled;
     void (*on_done)(void *arg, const struct account_login_result *r);
@@ -13,7 +16,8 @@ struct account_login {
 
 static void run_login(struct loop_task *task) {
     struct account_login *l = CONTAINER_OF(task, struct account_login, task);
-    struct account_login_result r = {.verdict = ACCOUNT_OK, .account_id = 7, .inbox_id = 8, .address = l->user};
+    struct account_login_result r = {
+        .verdict = ACCOUNT_OK, .account_id = l->account_id, .inbox_id = l->inbox_id, .address = l->user};
     for (char *p = l->user; *p != '\0'; p++)
         *p = ascii_lower(*p);
     r.blocked = strncmp(l->user, "blocked", 7) == 0;
@@ -39,6 +43,8 @@ struct account_login *account_login_start(struct account_service *a, struct loop
     l->password = slice_dup(password);
     l->on_done = on_done;
     l->arg = arg;
+    l->account_id = a->account_id > 0 ? a->account_id : ACCOUNT_ID;
+    l->inbox_id = a->inbox_id > 0 ? a->inbox_id : INBOX_ID;
     a->logins++;
     loop_post(loop, &l->task);
     return l;

@@ -12,4 +12,5 @@ struct account_service {
     uint64_t sends_left; // units of rate
     uint64_t sends_taken;
     uint64_t logins;
+    uint64_t account_id, inbox_id; // of everybody; 0: some that no store knows
 };
