@@ -76,7 +76,7 @@ void effects_publish(struct effects *e, store_on_change *on_change, void *arg) {
         return;
     for (size_t i = 0; i < e->n_changes; i++) {
         struct store_change change = e->changes[i].change;
-        change.uids = e->uids + e->changes[i].first_uid;
+        change.uids = change.n_uids > 0 ? e->uids + e->changes[i].first_uid : NULL;
         on_change(arg, &change);
     }
 }
