@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "store/mailbox_name.h"
+#include "store/store_internal.h"
 #include "store/test_support.h"
 
 static void test_names(void **state) {
@@ -175,11 +176,42 @@ static void test_delete_with_messages(void **state) {
     e->origin = 12;
     assert_int_equal(run_and_free(&f, &e->op), STORE_OK);
     assert_string_equal(fixture_changes(&f), "deleted 2: origin=12;");
+    fixture_wait_deleted(&f);
     fixture_close(&f);
     assert_int_equal(fixture_files(&f, NULL), 0);
     fixture_open(&f);
     assert_int_equal(fixture_number(&f, "SELECT (SELECT count(*) FROM body) + (SELECT count(*) FROM entry)"), 0);
     free(large);
+    fixture_done(&f);
+}
+
+// A mailbox can hold 200,000 messages and all of a quota. Nobody waits for more than a piece of them: what made it a
+// mailbox goes in one commit, and the messages afterwards, as those of an account do.
+static void test_delete_in_pieces(void **state) {
+    enum { MANY = 4096, LEAST_COMMITS = 4 };
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    assert_int_equal(edit(&f, STORE_MAILBOX_CREATE, a, "Box", ""), STORE_OK);
+    struct store_uid_range range = {1, append(&f, a, "Box", "one of many", 0, "")};
+    uint64_t box = mailbox_id(&f, a, "Box");
+    for (; range.last < MANY; range.last *= 2)
+        assert_int_equal(run_and_free(&f, &store_copy_new(a, box, &range, 1, SLICE("Box"), false)->op), STORE_OK);
+    append(&f, a, "INBOX", "kept", 0, "");
+    uint64_t before = store_test_commits(f.store);
+    assert_int_equal(edit(&f, STORE_MAILBOX_DELETE, a, "Box", ""), STORE_OK);
+    struct store_quota *q = store_quota_new(a);
+    assert_int_equal(run_op(&f, &q->op), STORE_OK);
+    assert_int_equal(q->ret_used, 4);
+    store_op_free(&q->op);
+    assert_int_equal(edit(&f, STORE_MAILBOX_CREATE, a, "Box", ""), STORE_OK);
+    assert_string_equal(describe(&f, a, "Box"), "1/0/0/0/0");
+    fixture_wait_deleted(&f);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 1);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM body"), 1);
+    uint64_t commits = store_test_commits(f.store) - before;
+    if (commits < LEAST_COMMITS)
+        fail_msg("%llu commits", (unsigned long long)commits);
     fixture_done(&f);
 }
 
@@ -218,10 +250,15 @@ static void test_first_unseen(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_edits),
-        cmocka_unit_test(test_rename_too_long), cmocka_unit_test(test_uid_validity_grows),
-        cmocka_unit_test(test_rename_inbox),    cmocka_unit_test(test_delete_with_messages),
-        cmocka_unit_test(test_too_many),        cmocka_unit_test(test_first_unseen),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_edits),
+        cmocka_unit_test(test_rename_too_long),
+        cmocka_unit_test(test_uid_validity_grows),
+        cmocka_unit_test(test_rename_inbox),
+        cmocka_unit_test(test_delete_with_messages),
+        cmocka_unit_test(test_delete_in_pieces),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_first_unseen),
     };
     return cmocka_run_group_tests_name("store/mailbox", tests, NULL, NULL);
 }

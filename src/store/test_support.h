@@ -35,7 +35,7 @@ int64_t fixture_number(struct fixture *f, const char *sql);
 // when it goes on.
 void fixture_hold(struct fixture *f);
 void fixture_release(struct fixture *f);
-// Waits until no message of a deleted account is left.
+// Waits until no message of a deleted account or mailbox is left.
 void fixture_wait_deleted(struct fixture *f);
 // Waits until a child has written so many octets to a pipe, or is gone; they are left there. What a test asks a child
 // to have done before it is killed must not be a question of how fast the machine is.

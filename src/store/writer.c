@@ -172,7 +172,7 @@ static void run_rest(struct writer *w) {
         w->rest_after_ms = more ? clock_mono_ms() + REST_PAUSE_MS : 0;
     } else {
         w->rest_after_ms = clock_mono_ms() + REST_AGAIN_MS;
-        log_warning("store.deletion_unfinished", "reason=\"messages of deleted accounts could not be removed yet\"");
+        log_warning("store.deletion_unfinished", "reason=\"messages of deleted mailboxes could not be removed yet\"");
     }
     effects_reset(&w->conn->effects);
     if (w->backend->wants_checkpoint(w->conn))

@@ -142,6 +142,8 @@ enum store_status mailbox_create(struct db *db, uint64_t account_id, const char 
 
 // ---- the other edits ----
 
+// Its messages are the rest, which the writer works off piece by piece as it does those of an account
+// (sqlite/account_delete.c).
 static enum store_status delete_mailbox(struct db *db, uint64_t account_id, const char *name, uint64_t origin) {
     struct mailbox_row m;
     if (mailbox_name_is_inbox(name))
@@ -149,13 +151,7 @@ static enum store_status delete_mailbox(struct db *db, uint64_t account_id, cons
     enum store_status status = mailbox_load_name(db, account_id, name, &m);
     if (status != STORE_OK)
         return status;
-    struct store_uid_range all = {1, UINT32_MAX};
-    struct entry_list entries = {0};
-    status = entry_list_load(db, SQL_ENTRY_RANGE, m.id, &all, 1, SIZE_MAX, &entries);
-    for (size_t i = 0; i < entries.n && status == STORE_OK; i++)
-        status = body_unref(db, entries.rows[i].body_id);
-    entry_list_done(&entries);
-    static const enum sql steps[] = {SQL_ENTRY_DELETE_ALL, SQL_MAILBOX_DELETE};
+    static const enum sql steps[] = {SQL_MAILBOX_DOOM, SQL_MAILBOX_DELETE};
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == STORE_OK; i++) {
         struct query q;
         query_begin(&q, db, steps[i]);
@@ -190,6 +186,7 @@ enum store_status sqlite_mailbox_edit(struct backend_conn *c, struct store_op *o
     case STORE_MAILBOX_CREATE:
         return mailbox_create(db, e->account_id, name, &id);
     case STORE_MAILBOX_DELETE:
+        op->has_rest = true;
         return delete_mailbox(db, e->account_id, name, e->origin);
     case STORE_MAILBOX_RENAME:
         if (!mailbox_name_normal(e->new_name, new_name))

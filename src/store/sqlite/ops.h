@@ -9,7 +9,7 @@ struct db;
 backend_run sqlite_account_find, sqlite_account_create, sqlite_account_touch, sqlite_quota, sqlite_token_add,
     sqlite_token_list;
 backend_run sqlite_account_show, sqlite_account_list, sqlite_account_block, sqlite_account_delete;
-// A piece of the messages of deleted accounts. STORE_NOT_FOUND: there are none. *ret_more: there are more.
+// A piece of the messages of deleted mailboxes. STORE_NOT_FOUND: there are none. *ret_more: there are more.
 MUST_USE enum store_status sqlite_run_rest(struct backend_conn *c, bool *ret_more);
 backend_run sqlite_invitation_add, sqlite_invitation_find, sqlite_invitation_list, sqlite_invitation_delete,
     sqlite_secret;

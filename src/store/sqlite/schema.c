@@ -78,7 +78,8 @@ static const char version_1[] = "CREATE TABLE meta("
                                 " PRIMARY KEY(day, hash)"
                                 ") STRICT, WITHOUT ROWID;";
 
-// A mailbox of a deleted account has no row any more; its number stands in `doomed` until its entries are gone, too.
+// A mailbox that was deleted, alone or with its account, has no row any more; its number stands in `doomed` until its
+// entries are gone, too.
 static const char version_2[] = "CREATE TABLE invitation("
                                 " number BLOB PRIMARY KEY CHECK(length(number) = 16),"
                                 " uses INTEGER NOT NULL CHECK(uses > 0),"

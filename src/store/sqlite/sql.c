@@ -163,6 +163,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_MAILBOX_CHILDREN] =
         "SELECT id, name FROM mailbox WHERE account_id = ?1 AND name > ?2 || '/' AND name < ?2 || '0'"
         " ORDER BY name",
+    [SQL_MAILBOX_DOOM] = "INSERT INTO doomed(mailbox_id) VALUES(?1)",
     [SQL_MAILBOX_DOOM_ALL] = "INSERT INTO doomed(mailbox_id) SELECT id FROM mailbox WHERE account_id = ?1",
     [SQL_MAILBOX_DELETE_ALL] = "DELETE FROM mailbox WHERE account_id = ?1",
     [SQL_DOOMED_FIRST] = "SELECT mailbox_id FROM doomed WHERE mailbox_id > 0 ORDER BY mailbox_id LIMIT 1",
@@ -178,7 +179,6 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ENTRY_SET_FLAGS] =
         "UPDATE entry SET flags = ?3, keywords = ?4, modseq = ?5 WHERE mailbox_id = ?1 AND uid = ?2",
     [SQL_ENTRY_DELETE] = "DELETE FROM entry WHERE mailbox_id = ?1 AND uid = ?2",
-    [SQL_ENTRY_DELETE_ALL] = "DELETE FROM entry WHERE mailbox_id = ?1",
 
     [SQL_BODY_INSERT] = "INSERT INTO body(format, refs, size, file) VALUES(?1, ?2, ?3, ?4)",
     [SQL_BODY_DATA_INSERT] = "INSERT INTO body_data(id, data) VALUES(?1, ?2)",

@@ -62,11 +62,11 @@ static const struct check checks[] = {
     {"mailbox", "has a message whose UID or modseq was not given out",
      "SELECT DISTINCT m.id FROM mailbox m JOIN entry e ON e.mailbox_id = m.id"
      " WHERE e.uid NOT BETWEEN 1 AND m.uid_next - 1 OR e.modseq NOT BETWEEN 1 AND m.modseq"},
-    // Those of a deleted account go piece by piece; a relay that was killed meanwhile goes on when it starts.
+    // Those of a deleted one go piece by piece; a relay that was killed meanwhile goes on when it starts.
     {"mailbox", "is gone, but messages of it are there",
      "SELECT DISTINCT mailbox_id FROM entry WHERE mailbox_id NOT IN (SELECT id FROM mailbox)"
      " AND mailbox_id NOT IN (SELECT mailbox_id FROM doomed)"},
-    {"mailbox", "is there, but was deleted with its account",
+    {"mailbox", "is there, but was deleted",
      "SELECT id FROM mailbox WHERE id IN (SELECT mailbox_id FROM doomed)"},
     {"body", "is missing, but a message refers to it",
      "SELECT DISTINCT body_id FROM " REFERENCES " WHERE body_id NOT IN (SELECT id FROM body)"},
