@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -171,6 +174,40 @@ static void test_remembers_for_a_day(void **state) {
         store_op_free(&d->op);
     }
     clock_use_real();
+    fixture_done(&f);
+}
+
+static atomic_bool flips;
+
+// Sets the clock over midnight and back, until it is told to stop.
+static void *flip_days(void *arg) {
+    int64_t midnight = *(const int64_t *)arg;
+    for (unsigned i = 0; atomic_load(&flips); i++) {
+        clock_set_fake(1000000, midnight - i % 2);
+        (void)sched_yield();
+    }
+    return NULL;
+}
+
+// What is refused at midnight for want of room is not remembered either, under the day before or the new one: the
+// sender who tries again would be told that it is delivered.
+static void test_overquota_at_midnight(void **state) {
+    enum { TRIES = 100 };
+    static int64_t midnight = 1800000000 / 86400 * 86400;
+    struct fixture f;
+    fixture_init(&f);
+    make_account(&f, "a@example.org", NULL);
+    store_set_mailbox_quota(f.store, 0);
+    pthread_t thread;
+    clock_set_fake(1000000, midnight);
+    atomic_store(&flips, true);
+    assert_int_equal(pthread_create(&thread, NULL, flip_days, &midnight), 0);
+    for (unsigned i = 0; i < TRIES; i++)
+        assert_int_equal(deliver(&f, "a@example.org", "x", 1, NULL), STORE_OVERQUOTA);
+    atomic_store(&flips, false);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    clock_use_real();
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM accepted"), 0);
     fixture_done(&f);
 }
 
@@ -464,6 +501,7 @@ int main(void) {
         cmocka_unit_test(test_bodies_of_every_size),
         cmocka_unit_test(test_overquota_and_blocked),
         cmocka_unit_test(test_remembers_for_a_day),
+        cmocka_unit_test(test_overquota_at_midnight),
         cmocka_unit_test(test_header),
         cmocka_unit_test(test_header_across_chunks),
         cmocka_unit_test(test_fetch_limits),

@@ -21,7 +21,8 @@ static enum store_status decide(struct db *db, const struct store_deliver *d, ui
     delivery->ret_account_id = ret_inbox->account_id;
     delivery->ret_outcome = STORE_DUPLICATE;
     bool is_new;
-    status = accepted_add(db, d, ret_inbox->id, NULL, &is_new);
+    int64_t today = clock_wall_day();
+    status = accepted_add(db, d, today, ret_inbox->id, NULL, &is_new);
     if (status != STORE_OK || !is_new)
         return status;
     uint64_t used;
@@ -34,7 +35,7 @@ static enum store_status decide(struct db *db, const struct store_deliver *d, ui
     if (mailbox_has_room(db, ret_inbox, used, size))
         return STORE_OK;
     delivery->ret_outcome = STORE_OVERQUOTA;
-    return accepted_remove(db, d, ret_inbox->id);
+    return accepted_remove(db, d, today, ret_inbox->id);
 }
 
 static enum store_status put(struct db *db, struct mailbox_row *m, struct entry_row *entry, uint64_t origin,

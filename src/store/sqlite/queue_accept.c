@@ -21,25 +21,25 @@ static struct hash128 accepted_hash(const struct db *db, const struct store_deli
     return hash_siphash128(db->secret, input, sizeof(d->dedup) + sizeof(mailbox_id) + len);
 }
 
-static enum store_status run_accepted(struct db *db, enum sql sql, const struct hash128 *hash) {
+static enum store_status run_accepted(struct db *db, enum sql sql, int64_t today, const struct hash128 *hash) {
     struct query q;
     query_begin(&q, db, sql);
-    query_bind_i64(&q, clock_wall_day());
+    query_bind_i64(&q, today);
     query_bind_blob(&q, hash, sizeof(*hash));
     return query_exec(&q);
 }
 
-enum store_status accepted_add(struct db *db, const struct store_deliver *d, uint64_t mailbox_id, const char *recipient,
-                               bool *ret_is_new) {
+enum store_status accepted_add(struct db *db, const struct store_deliver *d, int64_t today, uint64_t mailbox_id,
+                               const char *recipient, bool *ret_is_new) {
     struct hash128 hash = accepted_hash(db, d, mailbox_id, recipient);
-    enum store_status status = run_accepted(db, SQL_ACCEPTED_INSERT, &hash);
+    enum store_status status = run_accepted(db, SQL_ACCEPTED_INSERT, today, &hash);
     *ret_is_new = status == STORE_OK && db_changes(db) > 0;
     return status;
 }
 
-enum store_status accepted_remove(struct db *db, const struct store_deliver *d, uint64_t mailbox_id) {
+enum store_status accepted_remove(struct db *db, const struct store_deliver *d, int64_t today, uint64_t mailbox_id) {
     struct hash128 hash = accepted_hash(db, d, mailbox_id, NULL);
-    return run_accepted(db, SQL_ACCEPTED_DELETE, &hash);
+    return run_accepted(db, SQL_ACCEPTED_DELETE, today, &hash);
 }
 
 // ---- deciding ----
@@ -77,7 +77,7 @@ enum store_status queue_decide(struct db *db, struct store_deliver *d, uint64_t 
         if (!is_usable(r))
             return STORE_INVALID;
         bool is_new;
-        status = accepted_add(db, d, 0, r->recipient, &is_new);
+        status = accepted_add(db, d, clock_wall_day(), 0, r->recipient, &is_new);
         r->ret_outcome = is_new ? STORE_QUEUED : STORE_REMOTE_DUPLICATE;
         n += is_new;
     }

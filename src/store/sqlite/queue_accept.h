@@ -7,10 +7,11 @@
 #include "store/sqlite/db.h"
 
 // Notices that an accepted message was seen: its dedup hash for one local mailbox, or for one remote recipient when
-// that is not NULL. ret_is_new: it was not there.
-MUST_USE enum store_status accepted_add(struct db *db, const struct store_deliver *d, uint64_t mailbox_id,
-                                        const char *recipient, bool *ret_is_new);
-MUST_USE enum store_status accepted_remove(struct db *db, const struct store_deliver *d, uint64_t mailbox_id);
+// that is not NULL. ret_is_new: it was not there. What is to be taken back is so under the day that it was added under.
+MUST_USE enum store_status accepted_add(struct db *db, const struct store_deliver *d, int64_t today,
+                                        uint64_t mailbox_id, const char *recipient, bool *ret_is_new);
+MUST_USE enum store_status accepted_remove(struct db *db, const struct store_deliver *d, int64_t today,
+                                           uint64_t mailbox_id);
 
 // Decides the outcome for each remote recipient. Fails with STORE_FULL, STORE_BACKLOG or STORE_INVALID when nothing may
 // be queued. `bounded`: the bounds of the queue count.
