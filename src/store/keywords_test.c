@@ -27,6 +27,9 @@ static void test_apply(void **state) {
         {"x", STORE_FLAGS_REMOVE, "x", ""},
         {"", STORE_FLAGS_REMOVE, "x", ""},
         {"ab", STORE_FLAGS_ADD, "a abc", "a ab abc"},
+        {"X y", STORE_FLAGS_REMOVE, "x x z Y", ""},
+        {"X b", STORE_FLAGS_ADD, "c x a B", "a b c X"},
+        {"x", STORE_FLAGS_REPLACE, "B X b A", "A B X"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char got[STORE_KEYWORDS_MAX + 1];
@@ -48,7 +51,26 @@ static void test_limit(void **state) {
     assert_int_equal(strlen(got), STORE_KEYWORDS_MAX);
 }
 
+// As many words as fit, on both sides: none is lost or left.
+static void test_many(void **state) {
+    enum { WORDS = STORE_KEYWORDS_MAX / 3 };
+    char old[STORE_KEYWORDS_MAX + 1], change[STORE_KEYWORDS_MAX + 1], got[STORE_KEYWORDS_MAX + 1];
+    for (size_t i = 0, j = WORDS - 1; i < WORDS; i++, j--) {
+        memcpy(old + 3 * i, (char[]){(char)('a' + i / 26), (char)('a' + i % 26), ' '}, 3);
+        memcpy(change + 3 * i, (char[]){(char)('A' + j / 26), (char)('A' + j % 26), ' '}, 3);
+    }
+    old[3 * WORDS - 1] = change[3 * WORDS - 1] = '\0';
+    assert_true(keywords_apply(old, STORE_FLAGS_ADD, change, got));
+    assert_string_equal(got, old);
+    assert_true(keywords_apply(old, STORE_FLAGS_REMOVE, change, got));
+    assert_string_equal(got, "");
+    change[3] = '-';
+    assert_true(keywords_apply(old, STORE_FLAGS_REMOVE, change, got));
+    assert_int_equal(strlen(got), 2);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_apply), cmocka_unit_test(test_limit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_apply), cmocka_unit_test(test_limit),
+                                       cmocka_unit_test(test_many)};
     return cmocka_run_group_tests_name("store/keywords", tests, NULL, NULL);
 }
