@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/store_internal.h"
 #include "store/test_support.h"
 
 static const struct store_uid_range all = {1, UINT32_MAX};
@@ -434,6 +435,27 @@ static void test_expunge(void **state) {
     fixture_done(&f);
 }
 
+// Octets that stand in the database are written over with zeros: a piece is not only so many messages.
+static void test_expunge_octets(void **state) {
+    enum { N = 80, LEN = 60000, LEAST_COMMITS = 3 };
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    char *data = make_message(LEN + 1, 1);
+    data[LEN] = '\0';
+    for (unsigned i = 0; i < N; i++)
+        append(&f, a, "INBOX", data, STORE_FLAG_DELETED, "");
+    free(data);
+    uint64_t before = store_test_commits(f.store);
+    assert_int_equal(run_and_free(&f, &store_expunge_new(mailbox_id(&f, a, "INBOX"), NULL, 0)->op), STORE_OK);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), 0);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM body"), 0);
+    uint64_t commits = store_test_commits(f.store) - before;
+    if (commits < LEAST_COMMITS)
+        fail_msg("%llu commits", (unsigned long long)commits);
+    fixture_done(&f);
+}
+
 static void test_copy_and_move(void **state) {
     struct fixture f;
     fixture_init(&f);
@@ -508,6 +530,7 @@ int main(void) {
         cmocka_unit_test(test_append_and_flags),
         cmocka_unit_test(test_too_many_keywords),
         cmocka_unit_test(test_expunge),
+        cmocka_unit_test(test_expunge_octets),
         cmocka_unit_test(test_copy_and_move),
     };
     return cmocka_run_group_tests_name("store/message", tests, NULL, NULL);
