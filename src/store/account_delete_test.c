@@ -18,7 +18,7 @@
 #include "store/store_internal.h"
 #include "store/test_support.h"
 
-enum { LARGE = 100000, MANY = 5000 }; // MANY: three pieces
+enum { LARGE = 100000, MANY = 5000 }; // MANY: many pieces
 
 // a has messages in INBOX and Box, one of them in a file, and one that it shares with b.
 static uint64_t fill(struct fixture *f) {
