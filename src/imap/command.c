@@ -215,6 +215,7 @@ void imap_finish_store(struct imap_command *cmd, enum store_status status) {
         [STORE_NOT_FOUND] = "NO [NONEXISTENT] No such mailbox",
         [STORE_EXISTS] = "NO [ALREADYEXISTS] Mailbox already exists",
         [STORE_QUOTA] = "NO [OVERQUOTA] Quota exceeded",
+        [STORE_TOO_MANY] = "NO [LIMIT] Too many messages at once",
         [STORE_FULL] = "NO [UNAVAILABLE] Try again later",
         [STORE_BACKLOG] = "NO [UNAVAILABLE] Try again later",
         [STORE_INVALID] = "NO [CANNOT] Not possible with this mailbox",

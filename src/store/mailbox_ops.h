@@ -44,7 +44,7 @@ struct store_mailbox_open *store_mailbox_open_new(uint64_t account_id, struct sl
 enum store_mailbox_edit_kind {
     STORE_MAILBOX_CREATE,      // STORE_EXISTS; parents are made; STORE_QUOTA when there are too many
     STORE_MAILBOX_DELETE,      // its messages are erased soon after; STORE_NOT_FOUND, STORE_INVALID for INBOX
-    STORE_MAILBOX_RENAME,      // with its children; renaming INBOX moves its messages (RFC 3501 6.3.5)
+    STORE_MAILBOX_RENAME,      // with its children; renaming INBOX moves its messages (RFC 3501 6.3.5); STORE_TOO_MANY
     STORE_MAILBOX_SUBSCRIBE,   // STORE_NOT_FOUND when there is no such mailbox
     STORE_MAILBOX_UNSUBSCRIBE, //
 };

@@ -198,7 +198,10 @@ struct store_expunge {
 };
 struct store_expunge *store_expunge_new(uint64_t mailbox_id, const struct store_uid_range *ranges, size_t n_ranges);
 
-// IMAP COPY and MOVE to a mailbox of the same account. WRITE. STORE_NOT_FOUND: no such target. All or nothing.
+enum { STORE_COPY_MAX = 10000 }; // messages that one operation copies or moves
+
+// IMAP COPY and MOVE to a mailbox of the same account. WRITE. STORE_NOT_FOUND: no such target; STORE_TOO_MANY. All or
+// nothing.
 struct store_copy {
     struct store_op op;
     uint64_t account_id;

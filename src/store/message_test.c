@@ -517,6 +517,36 @@ static void test_copy_and_move(void **state) {
     fixture_done(&f);
 }
 
+static enum store_status copy_first(struct fixture *f, uint64_t account, uint32_t n, const char *target, bool move) {
+    struct store_uid_range range = {1, n};
+    struct store_copy *c =
+        store_copy_new(account, mailbox_id(f, account, "INBOX"), &range, 1, slice_from_cstr(target), move);
+    return run_and_free(f, &c->op);
+}
+
+// The mail of others waits while the writer is at it: there is an end to what one operation does.
+static void test_copy_of_too_many(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    store_set_mailbox_quota(f.store, 1 << 20);
+    uint64_t a = make_account(&f, "a@example.org", NULL);
+    assert_int_equal(edit(&f, STORE_MAILBOX_CREATE, a, "Box", ""), STORE_OK);
+    append(&f, a, "INBOX", "m", 0, "");
+    uint32_t n = 1;
+    for (; 2 * n <= STORE_COPY_MAX; n *= 2)
+        assert_int_equal(copy_first(&f, a, n, "INBOX", false), STORE_OK);
+    assert_int_equal(copy_first(&f, a, STORE_COPY_MAX + 1 - n, "INBOX", false), STORE_OK);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), STORE_COPY_MAX + 1);
+    assert_int_equal(copy_first(&f, a, UINT32_MAX, "Box", false), STORE_TOO_MANY);
+    assert_int_equal(copy_first(&f, a, UINT32_MAX, "Box", true), STORE_TOO_MANY);
+    assert_int_equal(edit(&f, STORE_MAILBOX_RENAME, a, "INBOX", "Old"), STORE_TOO_MANY);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM mailbox"), 2);
+    assert_int_equal(copy_first(&f, a, STORE_COPY_MAX, "Box", true), STORE_OK);
+    assert_int_equal(edit(&f, STORE_MAILBOX_RENAME, a, "INBOX", "Old"), STORE_OK);
+    assert_int_equal(fixture_number(&f, "SELECT count(*) FROM entry"), STORE_COPY_MAX + 1);
+    fixture_done(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_delivers_to_many),
@@ -532,6 +562,7 @@ int main(void) {
         cmocka_unit_test(test_expunge),
         cmocka_unit_test(test_expunge_octets),
         cmocka_unit_test(test_copy_and_move),
+        cmocka_unit_test(test_copy_of_too_many),
     };
     return cmocka_run_group_tests_name("store/message", tests, NULL, NULL);
 }

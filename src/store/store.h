@@ -24,6 +24,7 @@ enum store_status {
     STORE_NOT_FOUND, // the account, mailbox or message is not there
     STORE_EXISTS,    // the name is taken
     STORE_QUOTA,     // the mailbox would be over its quota
+    STORE_TOO_MANY,  // messages to be changed at once: mail of others would wait meanwhile; nothing was changed
     STORE_FULL,      // the disk or the queue is full; nothing was changed
     STORE_BACKLOG,   // too much of this sender waits in the queue; nothing was changed
     STORE_INVALID,   // the operation makes no sense (deleting INBOX, a body that was aborted, ...)

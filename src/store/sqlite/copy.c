@@ -77,7 +77,9 @@ enum store_status sqlite_copy(struct backend_conn *conn, struct store_op *op) {
         return status;
     struct sides sides = {&source, source.id == target.id ? &source : &target};
     struct entry_list entries = {0};
-    status = entry_list_load(db, SQL_ENTRY_RANGE, source.id, c->ranges, c->n_ranges, SIZE_MAX, &entries);
+    status = entry_list_load(db, SQL_ENTRY_RANGE, source.id, c->ranges, c->n_ranges, STORE_COPY_MAX + 1, &entries);
+    if (status == STORE_OK && entries.n > STORE_COPY_MAX)
+        status = STORE_TOO_MANY;
     if (status == STORE_OK)
         status = transfer_all(db, c, sides, &entries);
     entry_list_done(&entries);

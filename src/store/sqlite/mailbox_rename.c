@@ -71,6 +71,8 @@ static enum store_status rename_tree(struct db *db, uint64_t account_id, uint64_
 static enum store_status move_inbox(struct db *db, struct mailbox_row *inbox, const char *new_name, uint64_t origin) {
     uint64_t id;
     struct mailbox_row target;
+    if (inbox->messages > STORE_COPY_MAX)
+        return STORE_TOO_MANY;
     enum store_status status = mailbox_create(db, inbox->account_id, new_name, &id);
     if (status == STORE_OK)
         status = mailbox_load(db, id, &target);
