@@ -16,7 +16,7 @@ import time
 import pytest
 import wire
 from acme_ca import Authority, FakeClient, is_possible
-from relay import Service, free_offset, run_martlet, wait_until
+from relay import Service, free_offset, public_binary, run_martlet, wait_until
 from test_certificates import make_pair
 
 pytestmark = [pytest.mark.skipif(not is_possible(), reason="needs root, pebble, uacme"), pytest.mark.limit(900)]
@@ -465,6 +465,7 @@ def test_parent_that_is_not_root():
         os.chown(relay.state, NOBODY, NOBODY)
         relay.log_dir.chmod(0o755)
         ca.folder.chmod(0o755)
+        relay.binary = public_binary()
         relay.wrapper += ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
     with service(before=before) as (relay, ca):

@@ -14,7 +14,7 @@ import time
 
 import pytest
 import wire
-from relay import DOMAIN, NO_RATE, Relay, Service, binary_path, free_offset, run_martlet, wait_until
+from relay import DOMAIN, NO_RATE, Relay, Service, free_offset, public_binary, run_martlet, wait_until
 from timelimit import PATIENCE
 
 NAME = "chat.test"
@@ -230,7 +230,7 @@ def test_port_without_the_right_to_bind_it(open_folder):
     state = tmp_path / "state"
     config = tmp_path / "martlet.ini"
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\n")
-    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config],
+    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", public_binary(), "serve", "--config", config],
                           capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
     assert done.returncode == 1
     assert "port 25 (smtp) may be bound by root only; start as root" in done.stderr and not state.exists(), done.stderr
@@ -247,7 +247,7 @@ def test_unreadable_key_is_named(open_folder):
     config = tmp_path / "martlet.ini"
     config.write_text(f"[params]\nmail_domain = {NAME}\nstate_dir = {state}\ntls_external_cert_and_key = {cert} {key}\n")
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--clear-groups", binary_path(), "serve", "--config", config, "--port-offset", str(free_offset())],
+        ["setpriv", "--reuid=65534", "--clear-groups", public_binary(), "serve", "--config", config, "--port-offset", str(free_offset())],
         capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
     )
     assert done.returncode == 1 and "Permission denied" in done.stderr and "start as root" in done.stderr, done.stderr

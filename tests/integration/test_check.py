@@ -10,7 +10,7 @@ import pytest
 from admin import run
 from between import Between
 from push_gateway import PushGateway
-from relay import DOMAIN, Relay, Service, run_martlet, wait_until
+from relay import DOMAIN, Relay, Service, public_binary, run_martlet, wait_until
 from test_operation import certificate
 from timelimit import PATIENCE
 
@@ -207,7 +207,7 @@ def test_strangers_may_not(checked):
     if os.geteuid() != 0:
         return  # nobody else can be played
     for command, code in (("check", 2), ("status", 1)):
-        done = subprocess.run([checked.binary, command, "--dir", checked.state], user=65534, group=65534, extra_groups=[],
+        done = subprocess.run([public_binary(checked.binary), command, "--dir", checked.state], user=65534, group=65534, extra_groups=[],
                               env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, capture_output=True, text=True)
         assert done.returncode == code and done.stdout == "" and done.stderr.count("\n") == 1, done
         assert "only root and the relay's own user may speak to the relay" in done.stderr and "sudo" in done.stderr

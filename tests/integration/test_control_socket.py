@@ -11,7 +11,7 @@ import tempfile
 
 import pytest
 from admin import Control, refused, run
-from relay import NO_RATE, Relay, RelayError, Service, binary_path, is_running, wait_until
+from relay import NO_RATE, Relay, RelayError, Service, is_running, public_binary, wait_until
 from timelimit import PATIENCE
 
 NOBODY = 65534
@@ -33,31 +33,25 @@ def test_others_are_refused():
     """Also when somebody has opened the directory and the socket to them."""
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
-    everywhere = pathlib.Path(tempfile.mkdtemp(prefix="martlet-"))
-    try:
-        shutil.copy(binary_path(), everywhere / "martlet")
-        os.chmod(everywhere, 0o755)
-        other = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    other = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
-        def list_accounts(relay):
-            command = [*other, str(everywhere / "martlet"), "account", "list", "--dir", str(relay.state)]
-            env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
-            return subprocess.run(command, capture_output=True, text=True, timeout=60 * PATIENCE, env=env)
+    def list_accounts(relay):
+        command = [*other, str(public_binary()), "account", "list", "--dir", str(relay.state)]
+        env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+        return subprocess.run(command, capture_output=True, text=True, timeout=60 * PATIENCE, env=env)
 
-        with Relay() as relay:
-            relay.new_account()
-            sentence = f"martlet: only root and the relay's own user may speak to the relay of {relay.state}; try sudo\n"
-            done = list_accounts(relay)
-            assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
-            os.chmod(relay.state, 0o755)
-            done = list_accounts(relay)
-            assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
-            os.chmod(relay.state / "control", 0o666)
-            done = list_accounts(relay)
-            assert done.returncode == 1 and done.stdout == "" and "closed the connection" in done.stderr
-            run(relay, "account", "list")
-    finally:
-        shutil.rmtree(everywhere)
+    with Relay() as relay:
+        relay.new_account()
+        sentence = f"martlet: only root and the relay's own user may speak to the relay of {relay.state}; try sudo\n"
+        done = list_accounts(relay)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+        os.chmod(relay.state, 0o755)
+        done = list_accounts(relay)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+        os.chmod(relay.state / "control", 0o666)
+        done = list_accounts(relay)
+        assert done.returncode == 1 and done.stdout == "" and "closed the connection" in done.stderr
+        run(relay, "account", "list")
 
 
 def test_long_state_directory():

@@ -12,7 +12,7 @@ import time
 
 import pytest
 from dns_world import DAY, LEVELS, Network, World, Zone, is_possible, stop
-from relay import binary_path, run_martlet
+from relay import binary_path, public_binary, run_martlet
 from timelimit import PATIENCE
 
 ROOT, TLD, ZONES = LEVELS
@@ -471,7 +471,7 @@ def test_no_right_to_read_the_keys(relays):
         shutil.copytree(relays["right"].folder, folder / "state")
         (folder / "state").chmod(0o700)
         for args, status in (([], 1), (["--check"], 2)):
-            done = subprocess.run([binary_path(), "dns", "--config", folder / "martlet.ini", *args], capture_output=True, text=True,
+            done = subprocess.run([public_binary(), "dns", "--config", folder / "martlet.ini", *args], capture_output=True, text=True,
                                   user="nobody", group="nogroup", extra_groups=[])
             assert (done.returncode, done.stdout) == (status, "")
             assert done.stderr == f"martlet: {folder}/state/dkim: Permission denied; try sudo\n"

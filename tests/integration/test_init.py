@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 import pytest
-from relay import binary_path, free_offset, run_martlet, wait_until
+from relay import binary_path, free_offset, public_binary, run_martlet, wait_until
 from timelimit import PATIENCE
 
 OURSELVES = pwd.getpwuid(os.geteuid()).pw_name
@@ -207,7 +207,7 @@ def test_without_root():
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         own = pathlib.Path(name) / "own"
         os.chown(name, nobody.pw_uid, nobody.pw_gid)
-        done = subprocess.run([binary_path(), "init", "chat.example.org", "--dir", own], capture_output=True, text=True,
+        done = subprocess.run([public_binary(), "init", "chat.example.org", "--dir", own], capture_output=True, text=True,
                               user="nobody", group="nogroup", extra_groups=[])
         assert done.returncode == 0, done.stderr
         assert f"start it: martlet serve --config {own}/martlet.ini\n" in done.stdout
@@ -298,7 +298,7 @@ def test_missing_rights():
         folder = pathlib.Path(name)
         folder.chmod(0o755)
         for place in (folder / "martlet.ini", folder / "deep" / "martlet.ini"):
-            command = [binary_path(), "init", "chat.example.org", "--config", place]
+            command = [public_binary(), "init", "chat.example.org", "--config", place]
             done = subprocess.run(command, capture_output=True, text=True, user="nobody", group="nogroup", extra_groups=[])
             assert done.returncode == 1 and done.stderr.count("\n") == 1
             assert re.fullmatch(f"martlet: {place if place.parent == folder else place.parent}: [\\w ]+; "

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 import pytest
-from relay import binary_path, free_offset, run_martlet, wait_until
+from relay import binary_path, free_offset, public_binary, run_martlet, wait_until
 from timelimit import GUARD, PATIENCE
 
 DOMAIN = "_mistakes.test"
@@ -45,7 +45,7 @@ class Place:
 
     def serve(self, *options, wrapper=(), dry=True, offset=None):
         """`martlet serve`, which is expected to end by itself; without `dry` because it cannot start."""
-        command = [*wrapper, binary_path(), "serve", "--config", self.config, *options]
+        command = [*wrapper, public_binary() if wrapper else binary_path(), "serve", "--config", self.config, *options]
         command += ["--port-offset", str(free_offset() if offset is None else offset)]
         command += ["--dry-run"] if dry else []
         return subprocess.run(
@@ -556,7 +556,7 @@ def test_commands_about_a_state_directory(place):
 def test_folder_that_may_not_be_written(place):
     folder = place.path / "folder"
     folder.mkdir(0o755)
-    command = [*AS_NOBODY, binary_path(), "dev", "--dir", folder / "run"]
+    command = [*AS_NOBODY, public_binary(), "dev", "--dir", folder / "run"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=GUARD * PATIENCE, check=False, env=ENV)
     refused(done, "run: Permission denied; --dir names another directory")
 

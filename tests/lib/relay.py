@@ -4,7 +4,9 @@
 A Relay owns its processes. Its state directory belongs to the caller unless none was given. After stop() the log is
 checked: a sanitizer report, a panic, a mail address or a client's address in a line of normal level fails the test.
 """
+import atexit
 import contextlib
+import functools
 import http.client
 import os
 import pathlib
@@ -73,6 +75,18 @@ def binary_path():
 
 def release_binary_path():
     return pathlib.Path(os.environ.get("MARTLET_RELEASE", TOP / "build" / "martlet")).resolve()
+
+
+@functools.cache
+def public_binary(binary=None):
+    """The program where every user may run it: the build may be in somebody's home."""
+    binary = binary or binary_path()
+    if all(path.stat().st_mode & 0o001 for path in (binary, *binary.parents)):
+        return binary
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-program-"))
+    atexit.register(shutil.rmtree, folder)
+    folder.chmod(0o755)
+    return pathlib.Path(shutil.copy(binary, folder))
 
 
 def free_offset():
