@@ -66,8 +66,7 @@ static const struct check checks[] = {
     {"mailbox", "is gone, but messages of it are there",
      "SELECT DISTINCT mailbox_id FROM entry WHERE mailbox_id NOT IN (SELECT id FROM mailbox)"
      " AND mailbox_id NOT IN (SELECT mailbox_id FROM doomed)"},
-    {"mailbox", "is there, but was deleted",
-     "SELECT id FROM mailbox WHERE id IN (SELECT mailbox_id FROM doomed)"},
+    {"mailbox", "is there, but was deleted", "SELECT id FROM mailbox WHERE id IN (SELECT mailbox_id FROM doomed)"},
     {"body", "is missing, but a message refers to it",
      "SELECT DISTINCT body_id FROM " REFERENCES " WHERE body_id NOT IN (SELECT id FROM body)"},
     {"body", "counts references that are not there, or misses some",
