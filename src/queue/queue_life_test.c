@@ -393,13 +393,17 @@ static void test_store_fails_at_a_deferral(void **state) {
     stage_close(&s);
 }
 
+static void open_with_a_deferral(struct stage *s) {
+    stage_open(s);
+    peers_set(&s->peers, "", NULL, "450 4.2.0 later");
+    stage_send(s, "x@b.test");
+    stage_settle(s);
+    (void)peers_log(&s->peers);
+}
+
 static void test_clock_put_back(void **state) {
     struct stage s;
-    stage_open(&s);
-    peers_set(&s.peers, "", NULL, "450 4.2.0 later");
-    stage_send(&s, "x@b.test");
-    stage_settle(&s);
-    (void)peers_log(&s.peers);
+    open_with_a_deferral(&s);
     // Only the wall clock goes.
     uint64_t mono = clock_mono_us();
     s.now -= 100000;
@@ -413,11 +417,7 @@ static void test_clock_put_back(void **state) {
 // What would have made it wait for a year does not, either, when the store does not take the change at first.
 static void test_clock_put_back_in_trouble(void **state) {
     struct stage s;
-    stage_open(&s);
-    peers_set(&s.peers, "", NULL, "450 4.2.0 later");
-    stage_send(&s, "x@b.test");
-    stage_settle(&s);
-    (void)peers_log(&s.peers);
+    open_with_a_deferral(&s);
     uint64_t mono = clock_mono_us();
     s.now -= 365 * 86400;
     store_test_fail_next_commit(s.store.store, STORE_FULL);
