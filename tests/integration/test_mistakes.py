@@ -17,7 +17,6 @@ from timelimit import GUARD, PATIENCE
 DOMAIN = "_mistakes.test"
 NOBODY = 65534
 NO_ID = 0xFFFFFFFF
-LONELY = 61234  # a user of whom nothing else runs
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 ENV = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99"}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes user")
@@ -238,15 +237,6 @@ def test_rights_by_other_ways(place):
     assert place.serve().returncode == 0
     folder.chmod(0o700)
     refused(place.serve(), "cannot be read by the user nobody")
-
-
-@needs_root
-def test_no_more_threads(place):
-    """The parent, the relay, and nothing beside: threads count as processes do (setrlimit(2))."""
-    place.state.mkdir(0o700)
-    os.chown(place.state, LONELY, LONELY)
-    wrapper = ["setpriv", f"--reuid={LONELY}", f"--regid={LONELY}", "--clear-groups", "prlimit", "--nproc=2"]
-    refused(place.serve(wrapper=wrapper, dry=False), "no thread can be started", "raise TasksMax= of the service or `ulimit -u`")
 
 
 @needs_root

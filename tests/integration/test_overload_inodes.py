@@ -44,6 +44,13 @@ class Filler:
         self.folder.rmdir()
 
 
+def assert_told(relay, filler, what):
+    """Once, and beside whatever else `martlet status` thinks of the machine."""
+    sentences = [s for s in status(relay, filler.state)["attention"] if s.startswith("the disk")]
+    assert len(sentences) == 1, sentences
+    assert re.fullmatch(rf"the disk has room for \d+ more files: {what} are refused", sentences[0])
+
+
 def begin_large(smtp, sender, receiver):
     """The first part of a message, for which no file is there yet: what is left of it."""
     message = wire.stuff(mail.encrypted(sender.address, mail.new_id(), size=3 * INLINE)) + b".\r\n"
@@ -79,8 +86,7 @@ def test_no_inodes():
         filler.leave(40)
         wait_level(relay, "disk", 1)
         assert "the disk has room for 40 more files" in relay.log()
-        sentence, = status(relay, filler.state)["attention"]
-        assert re.fullmatch(r"the disk has room for \d+ more files: new accounts are refused", sentence)
+        assert_told(relay, filler, "new accounts")
         with relay.imap() as stranger:
             assert_no_new_account(stranger)
         assert relay.request("/new", "POST")[0] == 503
@@ -94,8 +100,7 @@ def test_no_inodes():
         wait_level(relay, "disk", 3)
         assert changes(relay, "disk") == [1, 3]
         for _ in range(10):  # at each measurement, and there are five a second
-            sentence, = status(relay, filler.state)["attention"]
-            assert re.fullmatch(r"the disk has room for \d+ more files: new accounts and messages are refused", sentence)
+            assert_told(relay, filler, "new accounts and messages")
             time.sleep(0.1)
         refuse_all(relay, smtp, alice, bob)
         assert is_let_in(relay.port(993)), "who comes to delete must get in"

@@ -114,6 +114,11 @@ def is_relay(pid):
     return False
 
 
+def relay_of(parent):
+    """The pid of the parent's relay, None between two of them."""
+    return next(filter(is_relay, children_of(parent)), None)
+
+
 def is_running(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
@@ -234,7 +239,7 @@ class Relay:
 
     def child_pid(self):
         """The relay process; the parent only holds the ports and restarts it."""
-        return next(filter(is_relay, children_of(self.process.pid)), None)
+        return relay_of(self.process.pid)
 
     def wait_for_child(self, other_than=None, timeout=GUARD):
         return wait_until(

@@ -98,26 +98,38 @@ static uint32_t schedule_restart(struct parent *p) {
     return pause_ms;
 }
 
+static void end(struct parent *p, int exit_status) {
+    p->state = PARENT_ENDED;
+    p->exit_status = exit_status;
+}
+
+// There is no process for it. After a relay that had served, a later attempt may find the machine less full.
+static void on_no_relay(struct parent *p, const char *error) {
+    p->pid = 0;
+    if (p->state == PARENT_STARTING) {
+        (void)fprintf(stderr,
+                      "martlet: the relay's process cannot be started (%s): raise TasksMax= of the service or "
+                      "`ulimit -u`, or give it more memory\n",
+                      error);
+        end(p, 1);
+        return;
+    }
+    log_error("parent.spawn_failed", "error=\"%s\" restart_ms=%u", error, schedule_restart(p));
+}
+
 static void start_relay(struct parent *p) {
     p->started_ms = clock_mono_ms();
     p->is_ready = false;
     int fd = -1;
     p->pid = spawn_relay(p->settings->ports, &fd);
     if (p->pid < 0) {
-        log_error("parent.spawn_failed", "error=\"%s\"", strerror(errno));
-        p->pid = 0;
-        (void)schedule_restart(p);
+        on_no_relay(p, strerror(errno));
         return;
     }
     watchdog_on_start(&p->watchdog, p->started_ms);
     channel_init(&p->channel, fd);
     // A relay that dies before it reads this is noticed by its end.
     (void)!send_bundle(p, CHANNEL_START, p->pending != NULL ? p->pending : p->current);
-}
-
-static void end(struct parent *p, int exit_status) {
-    p->state = PARENT_ENDED;
-    p->exit_status = exit_status;
 }
 
 static void log_death(const struct parent *p, int status, unsigned restart_ms) {
