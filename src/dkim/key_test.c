@@ -261,8 +261,8 @@ static void test_zone_strings(void **state) {
         buf_done(&want);
     }
     struct buf got = {.max = 64}, small = {.max = 8};
-    assert_true(dkim_zone_strings(SLICE("a\"b\\c"), &got));
-    assert_true(slice_eq(buf_slice(&got), SLICE("\"a\\\"b\\\\c\"")));
+    assert_true(dkim_zone_strings(SLICE("a\"b\\c\x1b~ \xff"), &got));
+    assert_true(slice_eq(buf_slice(&got), SLICE("\"a\\\"b\\\\c\\027~ \\255\"")));
     assert_false(dkim_zone_strings(SLICE("12345678"), &small));
     buf_done(&got);
     buf_done(&small);

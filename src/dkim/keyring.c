@@ -170,14 +170,19 @@ bool dkim_private_key_is_published(const struct dkim_private_key *key, struct sl
     return same;
 }
 
-static bool append_zone_string(struct slice s, struct buf *out) {
-    bool ok = buf_append_cstr(out, "\"");
-    for (size_t i = 0; i < s.len && ok; i++) {
-        if (s.ptr[i] == '"' || s.ptr[i] == '\\')
-            ok = buf_append_cstr(out, "\\");
-        ok = ok && buf_append(out, s.ptr + i, 1);
+bool dkim_zone_escape(struct slice octets, struct buf *out) {
+    bool ok = true;
+    for (size_t i = 0; i < octets.len && ok; i++) {
+        char c = octets.ptr[i];
+        ok = c == '"' || c == '\\'  ? buf_printf(out, "\\%c", c)
+             : c >= ' ' && c <= '~' ? buf_append(out, &c, 1)
+                                    : buf_printf(out, "\\%03u", (unsigned)(uint8_t)c);
     }
-    return ok && buf_append_cstr(out, "\"");
+    return ok;
+}
+
+static bool append_string(struct slice octets, struct buf *out) {
+    return buf_append_cstr(out, "\"") && dkim_zone_escape(octets, out) && buf_append_cstr(out, "\"");
 }
 
 bool dkim_zone_strings(struct slice record, struct buf *out) {
@@ -185,7 +190,7 @@ bool dkim_zone_strings(struct slice record, struct buf *out) {
     do {
         if (at > 0 && !buf_append_cstr(out, " "))
             return false;
-        if (!append_zone_string(slice_sub(record, at, at + DKIM_ZONE_STRING_MAX), out))
+        if (!append_string(slice_sub(record, at, at + DKIM_ZONE_STRING_MAX), out))
             return false;
         at += DKIM_ZONE_STRING_MAX;
     } while (at < record.len);

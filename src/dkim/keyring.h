@@ -43,6 +43,8 @@ MUST_USE bool dkim_private_key_record(const struct dkim_private_key *key, struct
 // Whether a TXT record found in DNS publishes this very key, whatever its other tags say, as long as verifiers can use
 // it.
 MUST_USE bool dkim_private_key_is_published(const struct dkim_private_key *key, struct slice text);
-// A TXT record's text as it stands in a zone file: strings of at most 255 octets in quotes, separated by a space;
-// quotes and backslashes escaped. False when full.
+// Octets as they stand between quotes in a zone file (RFC 1035 section 5.1): quotes and backslashes escaped, and what
+// is not printable ASCII as \DDD. False when full.
+MUST_USE bool dkim_zone_escape(struct slice octets, struct buf *out);
+// A TXT record's text there: strings of at most 255 octets in quotes, separated by a space. False when full.
 MUST_USE bool dkim_zone_strings(struct slice record, struct buf *out);

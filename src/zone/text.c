@@ -59,20 +59,8 @@ bool zone_write(const struct zone *z, enum zone_format format, struct buf *out) 
 
 // ---- records found ----
 
-static bool show_octets(struct slice s, struct buf *out) {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        bool ok = c == '"' || c == '\\'  ? buf_printf(out, "\\%c", c)
-                  : c >= ' ' && c <= '~' ? buf_append(out, &c, 1)
-                                         : buf_printf(out, "\\%03u", (unsigned)(uint8_t)c);
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
 static bool show_quoted(struct slice s, struct buf *out) {
-    return buf_append_cstr(out, "\"") && show_octets(s, out) && buf_append_cstr(out, "\"");
+    return buf_append_cstr(out, "\"") && dkim_zone_escape(s, out) && buf_append_cstr(out, "\"");
 }
 
 static bool show_hex(struct slice s, struct buf *out) {
@@ -117,7 +105,7 @@ static bool show_caa(struct slice rdata, struct buf *out) {
         return show_unknown(rdata, out);
     size_t value = CAA_FIXED_LEN + tag_len;
     return buf_printf(out, "%u ", (unsigned)(uint8_t)rdata.ptr[0]) &&
-           show_octets(slice_sub(rdata, CAA_FIXED_LEN, value), out) && buf_append_cstr(out, " ") &&
+           dkim_zone_escape(slice_sub(rdata, CAA_FIXED_LEN, value), out) && buf_append_cstr(out, " ") &&
            show_quoted(slice_sub(rdata, value, rdata.len), out);
 }
 
