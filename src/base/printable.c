@@ -28,18 +28,28 @@ static int is_control(uint32_t c) {
     return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0);
 }
 
+// The octets at s that may not stay, as one character or as none; 0: the character of *ret_len octets may.
+static size_t unprintable(const unsigned char *s, size_t *ret_len) {
+    uint32_t c;
+    *ret_len = character(s, &c);
+    return *ret_len == 0 ? 1 : is_control(c) ? *ret_len : 0;
+}
+
 void printable_make(char *text) {
     unsigned char *at = (unsigned char *)text;
     while (*at != '\0') {
-        uint32_t c;
-        size_t n = character(at, &c);
-        if (n == 0) {
+        size_t len, bad = unprintable(at, &len);
+        if (bad == 0)
+            at += len;
+        for (; bad > 0; bad--)
             *at++ = '?';
-        } else if (is_control(c)) {
-            while (n-- > 0)
-                *at++ = '?';
-        } else {
-            at += n;
-        }
     }
+}
+
+bool printable_is(const char *text) {
+    const unsigned char *at = (const unsigned char *)text;
+    size_t len;
+    while (*at != '\0' && unprintable(at, &len) == 0)
+        at += len;
+    return *at == '\0';
 }

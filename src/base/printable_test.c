@@ -33,7 +33,9 @@ static void texts(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[64];
         (void)snprintf(text, sizeof(text), "%s", cases[i].text);
+        assert_int_equal(printable_is(text), strcmp(text, cases[i].want) == 0);
         printable_make(text);
+        assert_true(printable_is(text));
         if (strcmp(text, cases[i].want) != 0)
             fail_msg("row %zu: got \"%s\", want \"%s\"", i, text, cases[i].want);
         printable_make(text);

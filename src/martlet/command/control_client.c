@@ -22,6 +22,7 @@ PRINTF_LIKE(2, 3) static bool fail(char *ret_error, const char *fmt, ...) {
     va_start(args, fmt);
     (void)vsnprintf(ret_error, CONTROL_ERROR_MAX, fmt, args);
     va_end(args);
+    printable_make(ret_error); // the last character may have been cut
     return false;
 }
 
@@ -94,29 +95,31 @@ struct answer {
     json_t *last; // once it is there
 };
 
-// The relay is not root, as the operator may be whose terminal shows what it says. Keys are not shown.
-static void make_printable(json_t *value) {
+// The relay is not root, as the operator may be whose terminal shows what it says. False for a key that is not
+// printable: no relay has one.
+static bool make_printable(json_t *value) {
     size_t i;
     const char *key;
     json_t *inner;
+    bool ok = true;
     if (json_is_string(value)) {
         char *text = slice_dup(slice_from_cstr(json_string_value(value)));
         printable_make(text);
         ASSERT(json_string_set(value, text) == 0);
         free(text);
     }
-    json_array_foreach(value, i, inner) make_printable(inner);
-    json_object_foreach(value, key, inner) make_printable(inner);
+    json_array_foreach(value, i, inner) ok = make_printable(inner) && ok;
+    json_object_foreach(value, key, inner) ok = printable_is(key) && make_printable(inner) && ok;
+    return ok;
 }
 
 // False when the line is no part of an answer.
 static bool take_line(struct answer *a, struct slice line) {
     json_t *row = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
-    if (!json_is_object(row)) {
+    if (!json_is_object(row) || !make_printable(row)) {
         json_decref(row);
         return false;
     }
-    make_printable(row);
     if (json_object_get(row, "ok") != NULL) {
         a->last = row;
         return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `martlet expire --dry-run`: what expiry would remove. The relay removes by itself; there is nothing else to ask for.
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,11 @@ struct totals {
     long long messages, octets, accounts;
 };
 
+// The relay's numbers may be any.
+static void add(long long *sum, long long n) {
+    *sum = n > LLONG_MAX - *sum ? LLONG_MAX : *sum + (n > 0 ? n : 0);
+}
+
 static void print_rule(void *arg, const json_t *row, size_t n) {
     static const struct {
         const char *rule, *text;
@@ -36,9 +42,9 @@ static void print_rule(void *arg, const json_t *row, size_t n) {
     long long messages = operator_number(row, "messages"), octets = operator_number(row, "octets");
     (void)printf("%-36s  %10lld %s  ", text, messages, messages == 1 ? "message " : "messages");
     print_octets(octets);
-    t->messages += messages;
-    t->octets += octets;
-    t->accounts += operator_number(row, "accounts");
+    add(&t->messages, messages);
+    add(&t->octets, octets);
+    add(&t->accounts, operator_number(row, "accounts"));
 }
 
 static void print_totals(void *arg, const json_t *last) {

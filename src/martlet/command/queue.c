@@ -69,8 +69,10 @@ static void print_message(void *arg, const json_t *row, size_t n) {
                  sender[0] != '\0' ? sender : "<> (a bounce)");
     size_t i;
     json_t *recipient;
-    json_array_foreach(json_object_get(row, "recipients"), i, recipient)(void)
-        printf("    to %s\n", json_string_value(recipient));
+    json_array_foreach(json_object_get(row, "recipients"), i, recipient) {
+        if (json_is_string(recipient))
+            (void)printf("    to %s\n", json_string_value(recipient));
+    }
     if (reply[0] != '\0')
         (void)printf("    last answer: %s\n", reply);
 }

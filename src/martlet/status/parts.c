@@ -151,5 +151,5 @@ void status_show_off(struct screen *s, const json_t *answer) {
     if (json_array_size(off) == 0)
         return;
     screen_line(s, "switched off");
-    json_array_foreach((json_t *)off, i, text) screen_item(s, "%s", json_string_value(text));
+    json_array_foreach((json_t *)off, i, text) if (json_is_string(text)) screen_item(s, "%s", json_string_value(text));
 }

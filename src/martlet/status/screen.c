@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "base/slice.h"
 
 enum { WIDTH = 80, LEFT = 15 };
@@ -45,6 +46,7 @@ void screen_item(struct screen *s, const char *fmt, ...) {
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    printable_make(text); // the last character may have been cut
     size_t len = strlen(text);
     if (!s->is_first && s->column + 2 + len + 1 > WIDTH) { // with the comma that may follow
         (void)printf(",\n%*s", LEFT, "");
