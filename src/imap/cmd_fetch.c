@@ -40,9 +40,13 @@ static void free_run(struct imap_command *cmd) {
 }
 
 // A reply that has been announced cannot be completed: the client must not take what follows for the rest of the
-// message.
+// message. That another session has deleted it is nobody's mistake.
 static void give_up(struct imap_command *cmd) {
-    log_error("imap.fetch", "sid=%llx body became unreadable, connection closed", (unsigned long long)cmd->session->id);
+    unsigned long long sid = cmd->session->id;
+    if (cmd->op->status == STORE_NOT_FOUND)
+        log_info("imap.fetch", "sid=%llx message deleted while it was sent, connection closed", sid);
+    else
+        log_error("imap.fetch", "sid=%llx body became unreadable, connection closed", sid);
     conn_abort(cmd->session->conn);
 }
 

@@ -198,3 +198,21 @@ def test_many_messages_in_one_fetch(relay, receiver, sender):
         imap.ok("CLOSE")
         imap.ok("SELECT INBOX")
         assert imap.uids() == list(range(2, 301, 2))
+
+
+def test_deleted_while_it_is_sent(relay, sender, receiver, deliver):
+    """What was announced cannot be completed, and the next octets must not be taken for the rest."""
+    size = 20_000_000  # more than the kernel takes of it while nobody reads
+    deliver(receiver, mail.encrypted(sender.address, size=size))
+    before = len(relay.log())
+    with relay.imap(receiver) as slow, relay.imap(receiver) as other:
+        slow.ok("SELECT INBOX")
+        slow.begin("UID FETCH 1 BODY.PEEK[]")
+        announced = int(re.search(rb"\{(\d+)\}$", slow.read_line()).group(1))
+        other.ok("SELECT INBOX")
+        other.ok(r"UID STORE 1 +FLAGS.SILENT (\Deleted)")
+        other.ok("EXPUNGE")
+        assert announced > size and len(slow.read_to_end()) < announced
+        assert other.uids() == []
+    told = [line for line in relay.log()[before:].splitlines() if " imap.fetch " in line]
+    assert len(told) == 1 and "info" in told[0], told
