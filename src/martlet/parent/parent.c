@@ -242,9 +242,12 @@ static void reload(struct parent *p) {
     } else if (send_bundle(p, CHANNEL_RELOAD, b)) {
         p->pending = b;
     } else {
-        log_error("parent.reload_failed", "reason=\"the relay does not answer\"");
+        // It dies, or reads nothing. What followed a part of the bundle would be taken for the rest: this relay is told
+        // to end, and the next one gets it.
+        log_error("parent.reload_waits", "reason=\"the relay does not answer and is started again\"");
         bundle_free(b);
-        reload_ends(p);
+        channel_done(&p->channel);
+        p->reload_again = true;
     }
 }
 
