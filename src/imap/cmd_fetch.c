@@ -40,14 +40,30 @@ static void free_run(struct imap_command *cmd) {
 }
 
 // A reply that has been announced cannot be completed: the client must not take what follows for the rest of the
-// message. That another session has deleted it is nobody's mistake.
+// message.
 static void give_up(struct imap_command *cmd) {
-    unsigned long long sid = cmd->session->id;
-    if (cmd->op->status == STORE_NOT_FOUND)
-        log_info("imap.fetch", "sid=%llx message deleted while it was sent, connection closed", sid);
-    else
-        log_error("imap.fetch", "sid=%llx body became unreadable, connection closed", sid);
+    log_error("imap.fetch", "sid=%llx body became unreadable, connection closed", (unsigned long long)cmd->session->id);
     conn_abort(cmd->session->conn);
+}
+
+static void on_looked(struct imap_command *cmd) {
+    const struct store_fetch *fetch = CONTAINER_OF(cmd->op, struct store_fetch, op);
+    if (cmd->op->status != STORE_OK || fetch->ret_n_messages > 0) {
+        give_up(cmd);
+        return;
+    }
+    log_info("imap.fetch", "sid=%llx message deleted while it was sent, connection closed",
+             (unsigned long long)cmd->session->id);
+    conn_abort(cmd->session->conn);
+}
+
+// There is no body. That another session has deleted the message is nobody's mistake; a message without one is.
+static void give_up_unless_deleted(struct imap_command *cmd) {
+    const struct fetch_run *run = cmd->state;
+    uint32_t uid = run->batch->ret_messages[run->message].uid;
+    struct store_fetch *fetch =
+        store_fetch_new(cmd->session->view->mailbox_id, &(struct store_uid_range){uid, uid}, 1, 0);
+    imap_command_submit(cmd, &fetch->op, on_looked);
 }
 
 // ---- one item ----
@@ -121,6 +137,10 @@ static void on_piece(struct imap_command *cmd) {
     const struct store_body_read *read = CONTAINER_OF(cmd->op, struct store_body_read, op);
     uint64_t left = run->piece_end - run->piece_at;
     size_t expected = left < PIECE_OCTETS ? (size_t)left : PIECE_OCTETS;
+    if (cmd->op->status == STORE_NOT_FOUND) {
+        give_up_unless_deleted(cmd);
+        return;
+    }
     if (cmd->op->status != STORE_OK || read->ret_data_len != expected) {
         give_up(cmd);
         return;

@@ -214,5 +214,24 @@ def test_deleted_while_it_is_sent(relay, sender, receiver, deliver):
         other.ok("EXPUNGE")
         assert announced > size and len(slow.read_to_end()) < announced
         assert other.uids() == []
-    told = [line for line in relay.log()[before:].splitlines() if " imap.fetch " in line]
-    assert len(told) == 1 and "info" in told[0], told
+    assert_told(relay.log()[before:], "info")
+
+
+def assert_told(log, level):
+    told = [line for line in log.splitlines() if " imap.fetch " in line]
+    assert len(told) == 1 and level in told[0], told
+
+
+def test_a_body_that_is_lost():
+    """As from a backup without the bodies: whoever runs the relay must hear of it."""
+    with relay_module.Relay() as relay:
+        account = relay.new_account()
+        with relay.smtp(account) as smtp:  # so large that it has a file of its own
+            message = mail.encrypted(account.address, size=100_000)
+            assert smtp.send_message(account.address, [account.address], message)[0] == 250
+        next(path for path in (relay.state / "bodies").rglob("*") if path.is_file()).unlink()
+        with relay.imap(account) as imap:
+            imap.ok("SELECT INBOX")
+            imap.send(b"x FETCH 1 BODY.PEEK[]\r\n")
+            assert b"x OK" not in imap.read_to_end()
+        assert_told(relay.log(), "error")
