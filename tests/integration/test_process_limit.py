@@ -13,7 +13,7 @@ from timelimit import GUARD, PATIENCE
 
 USER = 61234  # of whom nothing else runs
 AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-LIMIT = 300  # more than a relay needs
+LIMIT = 300 + 4 * (os.cpu_count() or 1)  # more than a relay needs
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def running(place):
         parent = subprocess.Popen(list(map(str, command)), stderr=log, env=ENV, cwd=place.path)
         try:
             wait_until(lambda: place.is_ready() or parent.poll() is not None, 20, "the relay")
+            assert parent.poll() is None, place.log()
             yield parent
         finally:
             parent.terminate()

@@ -10,6 +10,7 @@ import time
 
 import mail
 import pytest
+from pressure import status
 from relay import Relay, Service, wait_until
 
 LIMIT_S = 16  # of the service manager; the relay is killed after half of it, which is more than any load holds it up
@@ -95,6 +96,20 @@ def test_a_relay_that_hangs_is_killed_and_started_again(manager):
         manager.wait_for("WATCHDOG", fed + 2)
         times = [at for at, words in manager.heard if "WATCHDOG" in words]
         assert max(b - a for a, b in zip(times, times[1:])) < LIMIT_S
+
+
+def test_a_reload_while_the_relay_hangs(manager):
+    """It waits in the channel of a relay that never reads it; the next one starts with it."""
+    with Service(env=environment(manager)) as relay:
+        manager.wait_for("WATCHDOG")
+        hung = relay.wait_for_child()
+        os.kill(hung, signal.SIGSTOP)
+        relay.reload(password_min_length="12")
+        relay.wait_for_child(other_than=hung)
+        manager.wait_for("READY", 2)
+        assert status(relay, relay.state)["settings"]["password_min_length"] == 12
+        assert "parent.reload_failed" not in relay.log()
+    assert manager.order().count("RELOADING") == 1
 
 
 def test_a_parent_that_stood_still_kills_nobody(manager):

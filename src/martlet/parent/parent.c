@@ -103,18 +103,19 @@ static void end(struct parent *p, int exit_status) {
     p->exit_status = exit_status;
 }
 
-// There is no process for it. After a relay that had served, a later attempt may find the machine less full.
-static void on_no_relay(struct parent *p, const char *error) {
+// There is no process for it, or no socket to it. After a relay that had served, a later attempt may find the machine
+// less full.
+static void on_no_relay(struct parent *p, int error) {
     p->pid = 0;
     if (p->state == PARENT_STARTING) {
-        (void)fprintf(stderr,
-                      "martlet: the relay's process cannot be started (%s): raise TasksMax= of the service or "
-                      "`ulimit -u`, or give it more memory\n",
-                      error);
+        (void)fprintf(stderr, "martlet: the relay's process cannot be started (%s): raise %s\n", strerror(error),
+                      error == EMFILE || error == ENFILE
+                          ? "LimitNOFILE= of the service or `ulimit -n`"
+                          : "TasksMax= of the service or `ulimit -u`, or give it more memory");
         end(p, 1);
         return;
     }
-    log_error("parent.spawn_failed", "error=\"%s\" restart_ms=%u", error, schedule_restart(p));
+    log_error("parent.spawn_failed", "error=\"%s\" restart_ms=%u", strerror(error), schedule_restart(p));
 }
 
 static void start_relay(struct parent *p) {
@@ -123,7 +124,7 @@ static void start_relay(struct parent *p) {
     int fd = -1;
     p->pid = spawn_relay(p->settings->ports, &fd);
     if (p->pid < 0) {
-        on_no_relay(p, strerror(errno));
+        on_no_relay(p, errno);
         return;
     }
     watchdog_on_start(&p->watchdog, p->started_ms);
@@ -158,14 +159,22 @@ static bool take_messages(struct parent *p) {
     return p->channel.fd >= 0 && status == CHANNEL_MESSAGE;
 }
 
+// What a relay had no time to take while it served, the next one starts with. A bundle with which none could start is
+// not tried again.
+static void drop_pending_of_start(struct parent *p) {
+    if (p->is_ready || p->pending == NULL)
+        return;
+    bundle_free(p->pending);
+    p->pending = NULL;
+    log_error("parent.reload_failed", "reason=\"no relay started with it; configuration and certificate in use stay\"");
+}
+
 static void on_relay_end(struct parent *p, int status) {
     (void)take_messages(p);
     channel_done(&p->channel);
     p->pid = 0;
     watchdog_on_end(&p->watchdog);
-    // A bundle that killed the relay is not tried again.
-    bundle_free(p->pending);
-    p->pending = NULL;
+    drop_pending_of_start(p);
     if (p->state == PARENT_STOPPING)
         end(p, WIFSIGNALED(status) ? 1 : 0);
     else if (p->state == PARENT_STARTING) {
@@ -176,8 +185,9 @@ static void on_relay_end(struct parent *p, int status) {
         end(p, 1);
     } else if (p->state == PARENT_SERVING) {
         log_death(p, status, schedule_restart(p));
+        if (p->pending == NULL || p->reload_again)
+            answered(p);
         notify_status("starting again: the relay has died");
-        answered(p);
     }
 }
 
@@ -225,7 +235,7 @@ static void reload(struct parent *p) {
     if (p->state > PARENT_SERVING)
         return;
     reload_begins(p);
-    if (p->pid > 0 && (!p->is_ready || p->pending != NULL)) {
+    if (p->pid > 0 && (!p->is_ready || p->pending != NULL || p->channel.fd < 0)) {
         p->reload_again = true;
         return;
     }

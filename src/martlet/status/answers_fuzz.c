@@ -105,6 +105,8 @@ static void begin_world(void) {
     ASSERT(pthread_create(&thread, NULL, answer_all, NULL) == 0);
     (void)pthread_detach(thread);
     (void)close(dir);
+    // What is for a terminal alone, as the colours of a QR code, is not looked at here.
+    ASSERT(isatty(STDOUT_FILENO) != 1 || freopen("/dev/null", "we", stdout) != NULL);
     (void)atexit(end_world);
 }
 
@@ -131,7 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     set_answer(data + 1, size - 1);
     char *out = NULL, *errors = NULL;
     size_t out_len = 0, errors_len = 0;
-    FILE *terminal = stdout, *terminal_errors = stderr;
+    FILE *terminal = stdout, *terminal_errors = stderr; // the sentence of a panic is lost; its stack is not
     stdout = open_memstream(&out, &out_len);
     stderr = open_memstream(&errors, &errors_len);
     ASSERT(stdout != NULL && stderr != NULL);
