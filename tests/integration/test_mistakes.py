@@ -303,6 +303,16 @@ def test_few_files(place):
     warned(place.serve(wrapper=wrapper), "may open 1000 files", "LimitNOFILE=")
 
 
+@pytest.mark.parametrize("files", [30, 45, 60])  # some of them would do for a while: whatever comes last fails
+def test_too_few_files(place, files):
+    few = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"]
+    place.make_state()
+    if os.geteuid() == 0:
+        few += AS_NOBODY
+    for dry in (True, False):
+        refused(place.serve(wrapper=few, dry=dry), f"may open {files} files, and a relay needs", "LimitNOFILE=")
+
+
 # ---- certificates ----
 
 

@@ -20,11 +20,14 @@
 #include "base/clock.h"
 #include "base/slice.h"
 #include "config/config.h"
+#include "martlet/host/crew.h"
 #include "martlet/host/user.h"
 #include "push/gateway.h"
 
 enum {
     FILES_FEW = 4096,           // descriptors; with fewer a relay of a few thousand clients runs out of them
+    FILES_AT_REST = 64,         // what a relay needs without a client,
+    FILES_A_CORE = 16,          // and for each loop of it
     ROOM_MIN = 4 * 1024 * 1024, // octets that a new store needs
     READING_MIN = 128 * 1024,   // octets that one needs that is there
     INODES_MIN = 16,            // files that a new store makes
@@ -70,15 +73,24 @@ static void look_at_clock(const struct preflight *p) {
         date);
 }
 
-static void look_at_limits(const struct preflight *p) {
+// Root raises it for the relay, unless it is a container's. With fewer than a relay needs at rest, whatever is opened
+// last would fail, and a database that cannot be opened looks like a damaged one.
+static bool look_at_limits(const struct preflight *p) {
     struct rlimit limit;
-    // Root raises it for the relay.
-    if (geteuid() == 0 || p->is_dev || getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= FILES_FEW)
-        return;
-    (void)tell(p, true,
-               "this process may open %llu files, and every connection is one: raise the limit (LimitNOFILE= of the "
-               "service, ulimit -n of a shell)",
-               (unsigned long long)limit.rlim_max);
+    if (p->is_dev || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    rlim_t least = FILES_AT_REST + FILES_A_CORE * crew_cores();
+    if (limit.rlim_max < least && setrlimit(RLIMIT_NOFILE, &(struct rlimit){least, least}) != 0)
+        return tell(p, false,
+                    "this process may open %llu files, and a relay needs %llu before anybody comes: raise the limit "
+                    "(LimitNOFILE= of the service, ulimit -n of a shell)",
+                    (unsigned long long)limit.rlim_max, (unsigned long long)least);
+    if (geteuid() == 0 || limit.rlim_max >= FILES_FEW)
+        return true;
+    return tell(p, true,
+                "this process may open %llu files, and every connection is one: raise the limit (LimitNOFILE= of the "
+                "service, ulimit -n of a shell)",
+                (unsigned long long)limit.rlim_max);
 }
 
 // ---- what the configuration names ----
@@ -165,10 +177,10 @@ bool preflight_look(const struct preflight *p) {
                    "state_dir: %.300s is another directory for each place that a command is run from: begin it with /",
                    c->state_dir);
     look_at_clock(p);
-    look_at_limits(p);
     look_at_hook(p);
     look_at_acme(p);
-    return look_at_file(p, "ca_file", c->ca_file) && look_at_file(p, "dns_root_hints", c->dns_root_hints) &&
+    return look_at_limits(p) && look_at_file(p, "ca_file", c->ca_file) &&
+           look_at_file(p, "dns_root_hints", c->dns_root_hints) &&
            look_at_file(p, "dns_trust_anchor", c->dns_trust_anchor);
 }
 
