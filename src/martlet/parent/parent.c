@@ -115,18 +115,19 @@ static void on_no_relay(struct parent *p, int error) {
         end(p, 1);
         return;
     }
-    log_error("parent.spawn_failed", "error=\"%s\" restart_ms=%u", strerror(error), schedule_restart(p));
+    unsigned restart_ms = schedule_restart(p);
+    log_error("parent.spawn_failed", "error=\"%s\" restart_ms=%u", strerror(error), restart_ms);
 }
 
 static void start_relay(struct parent *p) {
     p->started_ms = clock_mono_ms();
-    p->is_ready = false;
     int fd = -1;
     p->pid = spawn_relay(p->settings->ports, &fd);
     if (p->pid < 0) {
         on_no_relay(p, errno);
         return;
     }
+    p->is_ready = false;
     watchdog_on_start(&p->watchdog, p->started_ms);
     channel_init(&p->channel, fd);
     // A relay that dies before it reads this is noticed by its end.
@@ -162,7 +163,7 @@ static bool take_messages(struct parent *p) {
 // What a relay had no time to take while it served, the next one starts with. A bundle with which none could start is
 // not tried again.
 static void drop_pending_of_start(struct parent *p) {
-    if (p->is_ready || p->pending == NULL)
+    if (p->is_ready || p->pending == NULL || p->state != PARENT_SERVING)
         return;
     bundle_free(p->pending);
     p->pending = NULL;
