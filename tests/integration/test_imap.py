@@ -200,6 +200,11 @@ def test_many_messages_in_one_fetch(relay, receiver, sender):
         assert imap.uids() == list(range(2, 301, 2))
 
 
+def assert_told(log, level):
+    told = [line for line in log.splitlines() if " imap.fetch " in line]
+    assert len(told) == 1 and f"{level} imap.fetch " in told[0], told
+
+
 def test_deleted_while_it_is_sent(relay, sender, receiver, deliver):
     """What was announced cannot be completed, and the next octets must not be taken for the rest."""
     size = 20_000_000  # more than the kernel takes of it while nobody reads
@@ -215,11 +220,6 @@ def test_deleted_while_it_is_sent(relay, sender, receiver, deliver):
         assert announced > size and len(slow.read_to_end()) < announced
         assert other.uids() == []
     assert_told(relay.log()[before:], "info")
-
-
-def assert_told(log, level):
-    told = [line for line in log.splitlines() if " imap.fetch " in line]
-    assert len(told) == 1 and level in told[0], told
 
 
 def test_a_body_that_is_lost():
